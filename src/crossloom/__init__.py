@@ -1,0 +1,58 @@
+"""crossloom: from a trained network to answers from memristor chips.
+
+    import crossloom as xl
+
+    system = xl.load_system("tsinghua_c200")
+    placement = xl.compile(model, system, data=calibration_batches)
+    chips = xl.program(placement, xl.simulate(system, seed=0))
+    result = xl.run(chips, images)
+    xl.Report(placement, chips, result, labels=labels).save("report.html")
+
+Every name below is loaded when it is first used, so that `import crossloom` is quick and does not need torch.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "errors": (
+        "ArtefactError BackendError CapacityError ConfigError CrossloomError DataError GraphError "
+        "MissingDependencyError ProgramError RunError SpecError UnsupportedOperationError"
+    ),
+    "spec": "SystemSpec list_systems load_system BitSerial MultiLevel Pulse",
+    "units": "format_si",
+    "graph": "Graph simplify trace",
+    "graph.onnx": "import_onnx",
+    "quant": "QuantConfig QuantizedGraph quantize",
+    "mapping": (
+        "DifferentialPair LayerMappingConfig MappedGraph MappingConfig OffsetColumn SignMagnitude TwosComplement "
+        "Whole map_graph"
+    ),
+    "placement": "ForbiddenRegion Placement PlacementConfig place",
+    "hardware": "Backend",
+    "backends": "MockBackend RecordedBackend Recording SimulatedBackend",
+    "programming": (
+        "DirectSet ProgrammedChips ProgrammingPlan ProgrammingReport WriteVerify attach plan_programming program"
+    ),
+    "runtime": "RunResult run",
+    "calibration": "choose_integration_times",
+    "pipeline": "Waterfall compile simulate waterfall",
+    "report": "Report",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = ["__version__", *sorted(_HOME_OF)]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'crossloom' has no attribute {name!r}")
+    value = getattr(import_module(f"crossloom.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,43 @@
+"""Commands are checked before anything happens."""
+
+from collections.abc import Sequence
+
+import torch
+
+from crossloom.errors import BackendError
+from crossloom.hardware import MvmCommand, Region
+from crossloom.spec import MacroAddress, SystemSpec
+
+
+def check_region(spec: SystemSpec, address: MacroAddress, region: Region) -> None:
+    """BackendError when the macro does not exist, or the region does not lie within its crossbar."""
+    limits = (spec.num_chips, spec.chip.num_cores, spec.chip.core.num_macros)
+    if not all(0 <= number < limit for number, limit in zip(address, limits, strict=True)):
+        raise BackendError(f"{spec.name} has no {address}; it has {limits[0]} chips of {limits[1]} cores of {limits[2]}")
+    crossbar = spec.macro.crossbar
+    end_row, end_column = region.row + region.num_rows, region.column + region.num_columns
+    starts_inside = region.row >= 0 and region.column >= 0 and region.num_cells > 0
+    if not starts_inside or end_row > crossbar.num_rows or end_column > crossbar.num_columns:
+        raise BackendError(f"{region} does not lie within {crossbar.num_rows} x {crossbar.num_columns} cells")
+
+
+def check_widths(region: Region, values: torch.Tensor) -> None:
+    """BackendError when `values` is not one finite number for every cell of the region."""
+    if tuple(values.shape) != (region.num_rows, region.num_columns):
+        raise BackendError(f"need one value per cell of {region}, got shape {tuple(values.shape)}")
+    if not torch.isfinite(values).all():
+        raise BackendError(f"values for {region} must be finite; nothing was written")
+
+
+def check_together(spec: SystemSpec, commands: Sequence[MvmCommand]) -> None:
+    """BackendError when commands cannot share one batch of codes, or one of them cannot be."""
+    for command in commands:
+        check_region(spec, command.address, command.region)
+        wiring, region = command.wiring, command.region
+        if region.num_rows % wiring.rows_per_input or region.num_columns % wiring.columns_per_output:
+            raise BackendError(f"{region} cannot be wired as {wiring}: rows or columns are left over")
+        limit = spec.macro.readout.max_time
+        if command.integration_time <= 0 or (limit and command.integration_time > limit):
+            raise BackendError(f"the integration time must be in 1...{limit}, got {command.integration_time}")
+    if len({(command.num_inputs, command.inputs) for command in commands}) > 1:
+        raise BackendError("commands that share a batch of codes need one input format and one number of inputs")

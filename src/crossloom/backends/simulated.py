@@ -1,0 +1,228 @@
+"""Chips that exist only in memory, with the physics of `devices` and `circuits`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import torch
+
+from crossloom.artefacts import saved
+from crossloom.backends.checks import check_region, check_together, check_widths
+from crossloom.backends.macro_state import MacroState, deliver_macro
+from crossloom.backends.noise import sample_noise
+from crossloom.circuits import MacroFunction, effective_array, macro_function
+from crossloom.circuits import EffectiveArray
+from crossloom.devices import DeviceModel, Pulsed, make_device, read
+from crossloom.errors import BackendError
+from crossloom.hardware import Backend, Codes, Draw, MvmCommand, Reading, Region
+from crossloom.seeds import derive_generator
+from crossloom.spec import MacroAddress, SystemSpec
+
+saved(SystemSpec)
+
+
+@saved
+@dataclass(frozen=True)
+class SimulatedChips:
+    """Simulated chips at one moment: what a `SimulatedBackend` is made of."""
+
+    spec: SystemSpec
+    seed: int
+    macros: Mapping[MacroAddress, MacroState] = field(repr=False)
+
+
+class SimulatedBackend(Backend):
+    """Simulated chips of a system.
+
+    Macros come into being when they are first touched; what they are depends on the seed and their address
+    alone. `device_model` replaces the one that the specification names; `device` is where tensors live.
+    """
+
+    kind = "simulated"
+
+    def __init__(
+        self,
+        spec: SystemSpec,
+        seed: int = 0,
+        device_model: DeviceModel | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self._chips = SimulatedChips(spec, seed, {})
+        self._own_model = device_model
+        self._model = device_model or make_device(spec.macro.cell)
+        self._device = torch.device(device)
+        self._is_quiet = False
+        self._functions: dict[tuple[MvmCommand, ...], tuple[tuple[MacroState, ...], MacroFunction]] = {}
+
+    @property
+    def spec(self) -> SystemSpec:
+        return self._chips.spec
+
+    @property
+    def seed(self) -> int:
+        """The seed that these chips were made with."""
+        return self._chips.seed
+
+    def pulse(self, address: MacroAddress, region: Region, widths: torch.Tensor) -> None:
+        check_region(self.spec, address, region)
+        check_widths(region, widths)
+        if not isinstance(self._model, Pulsed):
+            name = type(self._model).__name__
+            raise BackendError(f"cells of a {name} cannot be pulsed; program them with the strategy DirectSet()")
+        state, generator = self._begin(address, "pulse")
+        self._change(address, region, self._model.pulse(_block(state, region), self._here(widths), generator))
+
+    def set(self, address: MacroAddress, region: Region, targets: torch.Tensor) -> None:
+        """Bring cells to `targets` (S) in one event, with the error that the device model says remains."""
+        check_region(self.spec, address, region)
+        check_widths(region, targets)
+        state, generator = self._begin(address, "set")
+        self._change(address, region, self._model.set(_block(state, region), self._here(targets), generator))
+
+    def read(self, address: MacroAddress, region: Region) -> torch.Tensor:
+        check_region(self.spec, address, region)
+        state, generator = self._begin(address, "read")
+        self._put(address, state.with_cells(state.cells))
+        return read(self._model, _block(state, region), generator)
+
+    def wait(self, elapsed: float) -> None:
+        """Age all cells by `elapsed` seconds."""
+        for address in list(self._chips.macros):
+            state, generator = self._begin(address, "relax")
+            self._put(address, state.with_cells(self._model.relax(state.cells, elapsed, generator)))
+
+    def mvm(self, command: MvmCommand, codes: Codes, draw: Draw, count_codes: bool = False) -> Reading:
+        return self.mvm_many((command,), codes, draw, count_codes)[0]
+
+    def mvm_many(
+        self, commands: Sequence[MvmCommand], codes: Codes, draw: Draw, count_codes: bool = False
+    ) -> tuple[Reading, ...]:
+        """Several regions at once: one product for all, each with the noise that it would meet alone."""
+        commands = tuple(commands)
+        function = self._function(commands)
+        answer = function(codes, None if self._is_quiet else self._noise(commands, codes, draw), count_codes)
+        parts = answer.sums.split([command.num_outputs for command in commands], 1)
+        return tuple(Reading(part, answer.codes if number == 0 else None) for number, part in enumerate(parts))
+
+    def conductance(self, address: MacroAddress, region: Region) -> torch.Tensor:
+        """What is there, S, [row, column], without measuring it: only a simulation can tell."""
+        check_region(self.spec, address, region)
+        return _block(self._state(address), region).conductance
+
+    def quiet(self) -> "SimulatedBackend":
+        """The same chips, as they are, read without noise."""
+        twin = self.copy()
+        twin._is_quiet = True
+        return twin
+
+    def copy(self) -> "SimulatedBackend":
+        """The same chips, independent of these from now on."""
+        twin = SimulatedBackend(self.spec, self.seed, self._own_model, self._device)
+        twin._chips = SimulatedChips(self.spec, self.seed, dict(self._chips.macros))
+        twin._functions = dict(self._functions)
+        twin._is_quiet = self._is_quiet
+        return twin
+
+    def to(self, device: torch.device | str) -> "SimulatedBackend":
+        """The same chips on another torch device."""
+        twin = SimulatedBackend(self.spec, self.seed, self._own_model, device)
+        macros = {address: state.to(device) for address, state in self._chips.macros.items()}
+        twin._chips = SimulatedChips(self.spec, self.seed, macros)
+        return twin
+
+    def to_state(self) -> SimulatedChips:
+        """The chips as a value. BackendError with a device model that no specification describes."""
+        if self._own_model is not None:
+            raise BackendError("chips of a device model of your own cannot be saved; register it and name it in the spec")
+        return SimulatedChips(self.spec, self.seed, dict(self._chips.macros))
+
+    @classmethod
+    def from_state(cls, state: Any) -> Self:
+        """The chips again."""
+        backend = cls(state.spec, state.seed)
+        backend._chips = SimulatedChips(state.spec, state.seed, dict(state.macros))
+        return backend
+
+    def _state(self, address: MacroAddress) -> MacroState:
+        state = self._chips.macros.get(address)
+        if state is None:
+            state = deliver_macro(self.spec, self._model, address, self.seed, self._device)
+            self._put(address, state)
+        return state
+
+    def _put(self, address: MacroAddress, state: MacroState) -> None:
+        self._chips.macros[address] = state  # type: ignore[index]
+
+    def _begin(self, address: MacroAddress, event: str) -> tuple[MacroState, torch.Generator]:
+        state = self._state(address)
+        names = (*address, event, state.num_events)
+        return state, derive_generator(self.seed, *names, device=self._device)
+
+    def _change(self, address: MacroAddress, region: Region, block: Any) -> None:
+        state = self._state(address)
+        self._put(address, state.with_cells(state.cells.with_block(region.row, region.column, block)))
+
+    def _here(self, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.to(self._device)
+
+    def _function(self, commands: tuple[MvmCommand, ...]) -> MacroFunction:
+        """The fused function of these regions, made anew when their cells have changed."""
+        states = tuple(self._state(command.address) for command in commands)
+        known = self._functions.get(commands)
+        if known is None or any(a.cells is not b.cells for a, b in zip(known[0], states, strict=True)):
+            check_together(self.spec, commands)
+            known = self._functions[commands] = (states, self._make_function(commands, states))
+        return known[1]
+
+    def _make_function(
+        self, commands: tuple[MvmCommand, ...], states: tuple[MacroState, ...]
+    ) -> MacroFunction:
+        parts = [self._array(command, state) for command, state in zip(commands, states, strict=True)]
+        matrix = torch.cat([part.matrix for part in parts], 1)
+        variances = [part.variance for part in parts if part.variance is not None]
+        array = EffectiveArray(matrix, torch.cat(variances, 1) if variances else None)
+        gain = torch.cat([self._gain(*pair) for pair in zip(commands, states, strict=True)])
+        offsets = [_converters(state.offset, command) for command, state in zip(commands, states, strict=True)]
+        offset = torch.cat([part for part in offsets if part is not None]) if offsets[0] is not None else None
+        macro = self.spec.macro
+        return macro_function(array, gain, offset, commands[0].inputs, macro.dac, macro.readout)
+
+    def _array(self, command: MvmCommand, state: MacroState) -> EffectiveArray:
+        conductance = _block(state, command.region).conductance
+        noise = self._model.read_noise(conductance)
+        return effective_array(conductance, noise, command.wiring, command.level_step)
+
+    def _gain(self, command: MvmCommand, state: MacroState) -> torch.Tensor:
+        nominal = self.spec.macro.gain(command.integration_time, command.level_step)
+        own = _converters(state.gain, command)
+        if own is None:
+            return torch.full((command.num_outputs,), nominal, dtype=torch.float64, device=self._device)
+        return own * nominal
+
+    def _noise(self, commands: tuple[MvmCommand, ...], codes: Codes, draw: Draw) -> Any:
+        widths = [command.num_outputs for command in commands]
+
+        def drawn(shape: tuple[int, ...]) -> torch.Tensor:
+            vectors = shape[0] // codes.num_samples
+            positions = torch.Size(shape[2:]).numel()
+            parts = []
+            for command, width in zip(commands, widths, strict=True):
+                place = (*command.address, command.region.row, command.region.column, draw.run)
+                per_sample = vectors * width * positions
+                part = sample_noise(codes.num_samples, draw.first_sample, per_sample, (self.seed, *place), self._device)
+                parts.append(part.reshape(shape[0], width, *shape[2:]))
+            return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
+
+        return drawn
+
+
+def _block(state: MacroState, region: Region) -> Any:
+    return state.cells.block(region.row, region.column, region.num_rows, region.num_columns)
+
+
+def _converters(values: torch.Tensor | None, command: MvmCommand) -> torch.Tensor | None:
+    """The values of the converters that a region's outputs end in."""
+    if values is None:
+        return None
+    region, step = command.region, command.wiring.columns_per_output
+    return values[region.column : region.column + region.num_columns : step]

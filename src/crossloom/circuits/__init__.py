@@ -1,0 +1,19 @@
+"""What a macro does with codes: input expansion, cells, noise, conversion, shift-and-add. Written once."""
+
+from crossloom.circuits.array import EffectiveArray, effective_array
+from crossloom.circuits.inputs import Cycles, expand
+from crossloom.circuits.macro import MacroFunction, macro_function
+from crossloom.circuits.product import product
+from crossloom.circuits.readout import convert, count_codes
+
+__all__ = [
+    "Cycles",
+    "EffectiveArray",
+    "MacroFunction",
+    "convert",
+    "count_codes",
+    "effective_array",
+    "expand",
+    "macro_function",
+    "product",
+]

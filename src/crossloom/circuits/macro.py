@@ -1,0 +1,124 @@
+"""The one function that says what a macro does with codes.
+
+Simulated chips, training, calibration and tuning all call it, so they cannot disagree. For every input cycle t
+
+    code_t = clamp(round(gain * S_t + offset + noise_t)),    S_t = sum_i x_ti w_i,
+
+and the answer is sum_t c_t code_t, with c_t the weights of the cycles. Independent read noise of the cells is
+exactly one Gaussian per conversion, of variance gain^2 * sum_i x_ti^2 var(w_i): another product.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from crossloom.circuits.array import EffectiveArray
+from crossloom.circuits.inputs import Cycles, expand
+from crossloom.circuits.product import product
+from crossloom.circuits.readout import convert, count_codes
+from crossloom.hardware import Codes, InputFormat, Reading
+from crossloom.spec import DacSpec, ReadoutSpec
+
+Noise = Callable[[tuple[int, ...]], torch.Tensor]
+_EXACT_FLOAT32 = 2.0**24
+
+
+@dataclass(frozen=True)
+class MacroFunction:
+    """A region of a macro, ready to multiply.
+
+    weights: [output, input], matrix times gain.  bias: [output], offsets in codes; None for none.
+    variance: [output, input] of one read, in codes squared; None when reads are exact.
+    """
+
+    weights: torch.Tensor
+    bias: torch.Tensor | None
+    variance: torch.Tensor | None
+    inputs: InputFormat
+    dac: DacSpec
+    readout: ReadoutSpec
+
+    def __call__(self, codes: Codes, noise: Noise | None = None, with_counts: bool = False) -> Reading:
+        """Multiply a batch of codes; sums [vector, output, *positions].
+
+        `noise` gives standard normal numbers of a shape [vector * cycle, output, *positions]; None reads
+        without noise. `with_counts` also counts the codes.
+        """
+        codes = _cast(codes, self.weights)
+        if self.readout.code_range is None:
+            return Reading(self._collapsed(codes, noise))
+        cycles = expand(codes, self.inputs, self.dac)
+        sums = product(cycles.codes, self.weights, self.bias)
+        if noise is not None and self.variance is not None:
+            sums = sums + product(_squares(cycles.codes), self.variance).clamp_(min=0).sqrt_() * noise(sums.shape)
+        answered = convert(sums, self.readout.code_range)
+        counts = count_codes(answered, self.readout.code_range) if with_counts else None
+        return Reading(_add_up(answered, cycles, self.readout.code_range), counts)
+
+    def _collapsed(self, codes: Codes, noise: Noise | None) -> torch.Tensor:
+        """Ideal converters: all cycles at once, since sums of exact values need no cycles."""
+        sums = product(codes, self.weights, self.bias)
+        if noise is None or self.variance is None:
+            return sums
+        cycles = expand(codes, self.inputs, self.dac)
+        return sums + product(_power(cycles), self.variance).clamp_(min=0).sqrt_() * noise(sums.shape)
+
+
+def macro_function(
+    array: EffectiveArray,
+    gain: torch.Tensor,
+    offset: torch.Tensor | None,
+    inputs: InputFormat,
+    dac: DacSpec,
+    readout: ReadoutSpec,
+) -> MacroFunction:
+    """Fuse an array with its converters.
+
+    `gain` [output] holds codes per unit of S, `offset` [output] codes. Integers are kept exact: where sums may
+    pass 2^24 and the converter would see it, the product runs in float64.
+    """
+    dtype = _precision(array.matrix, inputs, readout)
+    weights = (array.matrix * gain).T.to(dtype).contiguous()
+    variance = None if array.variance is None else (array.variance * gain**2).T.to(dtype).contiguous()
+    bias = None if offset is None else offset.to(dtype)
+    return MacroFunction(weights, bias, variance, inputs, dac, readout)
+
+
+def _precision(matrix: torch.Tensor, inputs: InputFormat, readout: ReadoutSpec) -> torch.dtype:
+    if readout.bits is not None and readout.bits <= 16:
+        return torch.float32
+    largest = matrix.detach().abs().sum(0).max().item() * inputs.largest if matrix.numel() else 0.0
+    return torch.float32 if largest < _EXACT_FLOAT32 else torch.float64
+
+
+def _add_up(codes: torch.Tensor, cycles: Cycles, code_range: tuple[int, int]) -> torch.Tensor:
+    """Shift and add, without rounding."""
+    if cycles.num_cycles == 1:
+        return codes
+    largest = max(map(abs, code_range)) * cycles.weights.abs().sum().item()
+    split = codes.unflatten(0, (-1, cycles.num_cycles)).to(codes.dtype if largest < _EXACT_FLOAT32 else torch.float64)
+    weights = cycles.weights.to(split.dtype).view(1, -1, *[1] * (split.dim() - 2))
+    return (split * weights).sum(1)
+
+
+def _map(codes: Codes, function: Callable[[torch.Tensor], torch.Tensor]) -> Codes:
+    return codes.with_values(function(codes.values))
+
+
+def _cast(codes: Codes, like: torch.Tensor) -> Codes:
+    return _map(codes, lambda values: values.to(like.dtype))
+
+
+def _squares(codes: Codes) -> Codes:
+    return _map(codes, torch.square)
+
+
+def _power(cycles: Cycles) -> Codes:
+    """The sum over cycles of the squares of what they carry, times the squares of their weights."""
+
+    def gather(values: torch.Tensor) -> torch.Tensor:
+        split = values.unflatten(0, (-1, cycles.num_cycles)).square()
+        return (split * cycles.weights.square().view(1, -1, *[1] * (split.dim() - 2))).sum(1)
+
+    return _map(cycles.codes, gather)

@@ -1,0 +1,26 @@
+"""The converter: sums become codes."""
+
+import torch
+
+from crossloom.hardware import CodeCounts
+
+
+def convert(sums: torch.Tensor, code_range: tuple[int, int] | None) -> torch.Tensor:
+    """`clamp(round(sums))`, straight through for gradients within the range; exact when there is no range.
+
+    `sums` are in units of codes. Without gradients it is overwritten.
+    """
+    if code_range is None:
+        return sums
+    if not sums.requires_grad:
+        return sums.round_().clamp_(*code_range)
+    return (sums + (sums.round() - sums).detach()).clamp(*code_range)
+
+
+def count_codes(codes: torch.Tensor, code_range: tuple[int, int] | None) -> CodeCounts | None:
+    """How often each code came; None when the converter is ideal, or has more than 16 bits."""
+    if code_range is None or code_range[1] - code_range[0] >= 2**16:
+        return None
+    lowest, highest = code_range
+    shifted = (codes.detach() - lowest).to(torch.int64).flatten()
+    return CodeCounts(lowest, torch.bincount(shifted, minlength=highest - lowest + 1).cpu())

@@ -1,0 +1,23 @@
+"""Cells as they come from the factory, and what a pulse nominally does to them."""
+
+import torch
+
+from crossloom.errors import BackendError
+from crossloom.devices.state import FREE, CellState
+from crossloom.spec import CellSpec
+
+
+def as_new(shape: tuple[int, int], cell: CellSpec, device: torch.device) -> CellState:
+    """Sound cells, all at the lower end of the window."""
+    return CellState(
+        conductance=torch.full(shape, cell.g_min, dtype=torch.float64, device=device),
+        age=torch.zeros(shape, dtype=torch.float32, device=device),
+        fault=torch.full(shape, FREE, dtype=torch.int8, device=device),
+    )
+
+
+def nominal_change(widths: torch.Tensor, cell: CellSpec) -> torch.Tensor:
+    """Change of conductance (S) that pulses of these widths (s) nominally make. BackendError when unknown."""
+    if cell.pulse is None:
+        raise BackendError("this cell's specification does not say what pulses do; use DirectSet(), or give cell.pulse")
+    return widths * (cell.pulse.step / cell.pulse.width)

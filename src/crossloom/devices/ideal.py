@@ -1,0 +1,38 @@
+"""Cells that do exactly what they are told."""
+
+from dataclasses import dataclass
+
+import torch
+
+from crossloom.devices.delivery import as_new, nominal_change
+from crossloom.devices.model import DeviceModel
+from crossloom.devices.state import CellState
+from crossloom.spec import CellSpec, IdealDeviceSpec
+
+
+@dataclass(frozen=True)
+class IdealDevice(DeviceModel):
+    """No error, no noise; every pulse has its nominal effect within the window of conductance."""
+
+    spec: IdealDeviceSpec
+    cell: CellSpec
+
+    def deliver(
+        self, shape: tuple[int, int], cells: torch.Generator, chip: torch.Generator
+    ) -> CellState:
+        return as_new(shape, self.cell, cells.device)
+
+    def set(self, state: CellState, target: torch.Tensor, generator: torch.Generator) -> CellState:
+        conductance = target.to(state.conductance)
+        return CellState(conductance, torch.zeros_like(state.age), state.fault, state.chip_factor)
+
+    def pulse(self, state: CellState, widths: torch.Tensor, generator: torch.Generator) -> CellState:
+        change = nominal_change(widths, self.cell)
+        conductance = (state.conductance + change).clamp(self.cell.g_min, self.cell.g_max)
+        return CellState(conductance, state.age.masked_fill(widths != 0, 0.0), state.fault, state.chip_factor)
+
+    def read_noise(self, conductance: torch.Tensor) -> None:
+        return None
+
+    def relax(self, state: CellState, elapsed: float, generator: torch.Generator) -> CellState:
+        return CellState(state.conductance, state.age + elapsed, state.fault, state.chip_factor)

@@ -1,0 +1,53 @@
+"""The interface of device models: cells are set or pulsed, they are read, and time passes."""
+
+from abc import ABC, abstractmethod
+from typing import Protocol, runtime_checkable
+
+import torch
+
+from crossloom.devices.state import CellState
+
+
+class DeviceModel(ABC):
+    """The physics of a cell. A model is a value: what changes is the state, and that is passed."""
+
+    @abstractmethod
+    def set(self, state: CellState, target: torch.Tensor, generator: torch.Generator) -> CellState:
+        """Bring cells to `target` (S, [row, column]) in one event, with the error that remains once settled."""
+
+    @abstractmethod
+    def read_noise(self, conductance: torch.Tensor) -> torch.Tensor | None:
+        """Standard deviation (S) of one read of cells of this conductance; None for none at all."""
+
+    @abstractmethod
+    def relax(self, state: CellState, elapsed: float, generator: torch.Generator) -> CellState:
+        """Let `elapsed` seconds pass. `relax(state, 0)` is the identity."""
+
+
+@runtime_checkable
+class Pulsed(Protocol):
+    """A device model whose cells can be written pulse by pulse."""
+
+    def pulse(self, state: CellState, widths: torch.Tensor, generator: torch.Generator) -> CellState:
+        """Apply one pulse per cell: `widths` in s, [row, column]; above 0 sets, below resets, 0 leaves alone."""
+        ...
+
+
+@runtime_checkable
+class Delivered(Protocol):
+    """A device model that says in what state its cells come from the factory."""
+
+    def deliver(
+        self, shape: tuple[int, int], cells: torch.Generator, chip: torch.Generator
+    ) -> CellState:
+        """Cells as new. `cells` draws what differs from cell to cell, `chip` what all cells of a chip share."""
+        ...
+
+
+def read(model: DeviceModel, state: CellState, generator: torch.Generator) -> torch.Tensor:
+    """Measure every cell once: its conductance with read noise, S, [row, column]."""
+    noise = model.read_noise(state.conductance)
+    if noise is None:
+        return state.conductance.clone()
+    drawn = torch.randn(state.shape, generator=generator, device=state.conductance.device)
+    return state.conductance + noise * drawn

@@ -1,0 +1,44 @@
+"""Names of nodes: where in the model an operation came from."""
+
+import re
+from collections.abc import Container
+
+from torch import fx
+
+_NO_LAYER = "_empty_nn_module_stack_from_metadata_hook"
+
+
+def layer_of(node: fx.Node) -> str:
+    """The path of the module that called the operation (`"layer1.0.conv1"`), `""` for the model itself."""
+    stack = node.meta.get("nn_module_stack")
+    if not stack:
+        return ""
+    path = list(stack.values())[-1][0]
+    if path == _NO_LAYER:
+        return ""
+    return re.sub(r"@\d+", "", path).removeprefix("L['self'].").removeprefix("L['self']")
+
+
+def unique_name(wanted: str, taken: Container[str]) -> str:
+    """`wanted`, or `wanted_1`, `wanted_2`, ... if it is taken."""
+    name, number = wanted, 0
+    while name in taken:
+        number += 1
+        name = f"{wanted}_{number}"
+    return name
+
+
+def matrix_name(layer: str, weight: str, fallback: str) -> str:
+    """A matrix is called after its weight where that lies in the calling layer, else after the layer.
+
+    So the two projections of an attention layer `attn`, which calls both itself, are told apart
+    (`attn.in_proj` and `attn.out_proj`), and a layer that borrows its weight keeps its own name.
+    """
+    stem = weight.removesuffix("weight").rstrip("._")
+    owns = stem == layer or stem.startswith(f"{layer}.") or not layer
+    return stem if stem != weight and stem and owns else layer or fallback
+
+
+def digital_name(layer: str, operation: str, fallback: str) -> str:
+    """`layer.operation` (`"layer1.0.add"`), or the exporter's name for what no layer called."""
+    return f"{layer}.{operation.lstrip('_')}" if layer else fallback

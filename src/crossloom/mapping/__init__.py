@@ -1,0 +1,26 @@
+"""Mapping: matrices become tiles of cells. Encoding, slicing and input mode are independent choices."""
+
+from crossloom.mapping.config import LayerMappingConfig, MappingConfig
+from crossloom.mapping.encodings import DifferentialPair, Encoding, OffsetColumn
+from crossloom.mapping.integration import legal_integration_time
+from crossloom.mapping.map_graph import MappedGraph, Tile, map_graph
+from crossloom.mapping.scheme import Scheme, make_scheme
+from crossloom.mapping.slicings import SignMagnitude, Slicing, TwosComplement, Whole
+
+__all__ = [
+    "DifferentialPair",
+    "Encoding",
+    "LayerMappingConfig",
+    "MappedGraph",
+    "MappingConfig",
+    "OffsetColumn",
+    "Scheme",
+    "SignMagnitude",
+    "Slicing",
+    "Tile",
+    "TwosComplement",
+    "Whole",
+    "legal_integration_time",
+    "make_scheme",
+    "map_graph",
+]

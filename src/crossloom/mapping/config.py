@@ -1,0 +1,43 @@
+"""What is chosen when matrices become tiles."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from crossloom.artefacts import saved
+from crossloom.mapping.encodings import Encoding
+from crossloom.mapping.slicings import Slicing
+from crossloom.spec import Config, InputMode
+
+Copies = Annotated[int, Field(ge=1, le=64)]
+
+
+class LayerMappingConfig(Config):
+    """Encoding, slicing and input mode are independent of one another. None takes what the macro is made for.
+
+    copies: how often every tile is there; their answers are averaged digitally.
+    row_copies: how often every row is there within a tile; they share a column and its converter.
+    integration_time: the readout's register n for every tile; None derives it from weights and inputs.
+    """
+
+    encoding: Encoding | None = None
+    slicing: Slicing | None = None
+    input_mode: InputMode | None = None
+    copies: Copies = 1
+    row_copies: Copies = 1
+    integration_time: Annotated[float, Field(gt=0)] | None = None
+
+
+@saved
+class MappingConfig(LayerMappingConfig):
+    """The choices for all layers, and those of single layers by name, which take the place of the former.
+
+    digital: layers that stay on the digital unit.
+    """
+
+    layers: dict[str, LayerMappingConfig] = Field(default_factory=dict)
+    digital: tuple[str, ...] = ()
+
+    def for_layer(self, name: str) -> LayerMappingConfig:
+        """What holds for the layer `name`."""
+        return self.layers.get(name, self)

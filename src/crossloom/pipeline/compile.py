@@ -1,0 +1,98 @@
+"""From a trained network to a placement, in one call."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from crossloom.calibration import choose_integration_times
+from crossloom.errors import ConfigError, DataError
+from crossloom.graph import Graph, simplify, trace
+from crossloom.mapping import MappingConfig, map_graph
+from crossloom.placement import Placement, PlacementConfig, place
+from crossloom.progress import track
+from crossloom.quant import QuantConfig, quantize
+from crossloom.spec import PrecisionSpec, SystemSpec
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+    from torch.nn import Module
+
+Batches = torch.Tensor | Iterable[torch.Tensor | tuple[torch.Tensor, ...]]
+
+
+def compile(
+    model: "Module | ExportedProgram | Graph | str | Path",
+    system: SystemSpec,
+    data: Batches,
+    *,
+    quant: QuantConfig | None = None,
+    mapping: MappingConfig | None = None,
+    placement: PlacementConfig | None = None,
+) -> Placement:
+    """Trace, simplify, quantise, map and place.
+
+    Args:
+        model: an nn.Module, an ExportedProgram, a Graph, or the path of an ONNX file.
+        data: calibration batches; a batch is a tensor, or a tuple for several inputs. One tensor is one batch.
+        quant, mapping, placement: choices; what they leave open is taken from the system.
+
+    Raises:
+        DataError: no data, or of the wrong shape or type, or not finite.
+        GraphError, UnsupportedOperationError: the model does not export; says which operation, and where.
+        ConfigError: choices that this hardware cannot do.
+        CapacityError: the system is too small; says how much is missing.
+    """
+    if not isinstance(system, SystemSpec):
+        raise ConfigError(f"need a SystemSpec, got {type(system).__name__}; make one with load_system(name)")
+    batches = as_batches(data)
+    graph = simplify(import_model(model, batches[0]))
+    quantized = quantize(
+        graph, resolve_quant(quant or QuantConfig(), system.precision), track(batches, "calibrating", len(batches))
+    )
+    mapped = map_graph(quantized, mapping or MappingConfig(), system.macro)
+    placed = place(mapped, placement or PlacementConfig(), system)
+    tuned = choose_integration_times(mapped, batches)
+    return placed if tuned is mapped else placed.with_mapped(tuned)
+
+
+def import_model(
+    model: "Module | ExportedProgram | Graph | str | Path", example: tuple[torch.Tensor, ...]
+) -> Graph:
+    """The model as a graph, not yet simplified."""
+    if isinstance(model, Graph):
+        return model
+    if isinstance(model, str | Path):
+        from crossloom.graph.onnx import load_onnx
+
+        return trace(load_onnx(model), example)
+    return trace(model, example)
+
+
+def as_batches(data: Batches) -> Sequence[tuple[torch.Tensor, ...]]:
+    """Calibration data as a list of tuples. DataError when there are none, or something is no tensor."""
+    if isinstance(data, torch.Tensor):
+        data = [data]
+    try:
+        items = list(data)
+    except TypeError:
+        raise DataError(f"data: need batches of inputs, got {type(data).__name__}") from None
+    batches = [(item,) if isinstance(item, torch.Tensor) else tuple(item) for item in items]
+    if not batches:
+        raise DataError("calibration data are empty; give at least one batch of inputs")
+    for batch in batches:
+        for part in batch:
+            if not isinstance(part, torch.Tensor):
+                raise DataError(f"data: a batch is a tensor or a tuple of tensors, got a {type(part).__name__} in it")
+    return batches
+
+
+def resolve_quant(config: QuantConfig, precision: PrecisionSpec) -> QuantConfig:
+    """Fill in what the system is made for."""
+    signs = config.activations_are_signed
+    return config.replace(
+        weight_bits=config.weight_bits or precision.weight_bits,
+        activation_bits=config.activation_bits or precision.activation_bits,
+        activations_are_signed=precision.activations_are_signed if signs is None else signs,
+    )

@@ -1,0 +1,106 @@
+"""Where the accuracy goes: the same inputs at every station from float to the noisy chip."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from crossloom.artefacts import Artefact, saved
+from crossloom.backends import SimulatedBackend
+from crossloom.errors import DataError
+from crossloom.hardware import Quietable
+from crossloom.programming import DirectSet, ProgrammedChips, attach, program
+from crossloom.runtime import RunResult, run
+from crossloom.spec import GaussianDeviceSpec
+
+
+@saved
+@dataclass(frozen=True)
+class Station:
+    """One stop on the way. accuracy: share of labels met, None without labels.  agreement: share of answers
+    equal to float's.  snr_db: outputs against float's, None when equal."""
+
+    name: str
+    accuracy: float | None
+    agreement: float | None
+    snr_db: float | None
+
+
+@saved
+@dataclass(frozen=True)
+class Waterfall(Artefact):
+    """All stations, in order, and what a reader of them should know."""
+
+    stations: tuple[Station, ...]
+    num_samples: int
+    notes: tuple[str, ...] = field(default=())
+
+    def summary(self) -> str:
+        """One line per station."""
+        lines = [f"Waterfall over {self.num_samples:,} samples"]
+        for station in self.stations:
+            figure = station.agreement if station.accuracy is None else station.accuracy
+            kind = "agreement with float" if station.accuracy is None else "accuracy"
+            shown = "" if figure is None else f"{kind} {figure:.2%}"
+            snr = "exact" if station.snr_db is None else f"{station.snr_db:.1f} dB"
+            lines.append(f"  {station.name:<24} {shown:<18} SNR {snr}")
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+
+
+def waterfall(chips: ProgrammedChips, result: RunResult, labels: torch.Tensor | None = None) -> Waterfall:
+    """Run the inputs of `result` at every station before it.
+
+    labels: [sample] class numbers; None compares with the float network alone. DataError when their number is
+    not that of the samples.
+    """
+    if labels is not None and len(labels) != len(result.inputs[0]):
+        raise DataError(f"need one label for each of {len(result.inputs[0])} samples, got {len(labels)}")
+    placement = chips.placement
+    ideal = program(placement, SimulatedBackend(placement.system.noiseless()), DirectSet(), settle=0.0)
+    names = ["float", "quantised", "mapped, ideal chip"]
+    answers = [_answer(chips, result, "float"), _answer(chips, result, "integer"), _answer(ideal, result, "chip")]
+    if isinstance(chips.backend, Quietable):
+        quiet = ProgrammedChips(placement, chips.backend.quiet(), chips.report)
+        names.append("programmed")
+        answers.append(_answer(quiet, result, "chip"))
+    names.append("with read noise")
+    answers.append(_first(result.outputs))
+    stations = tuple(_station(name, answer, answers[0], labels) for name, answer in zip(names, answers, strict=True))
+    return Waterfall(stations, len(result.inputs[0]), (*result.notes, *_idle_effects(chips, answers)))
+
+
+def _answer(chips: ProgrammedChips, result: RunResult, mode: str) -> torch.Tensor:
+    answered = run(chips, result.inputs, mode=mode, seed=result.seed, probe_samples=0)  # type: ignore[arg-type]
+    return _first(answered.outputs)
+
+
+def _first(outputs: torch.Tensor | tuple[torch.Tensor, ...]) -> torch.Tensor:
+    return outputs if isinstance(outputs, torch.Tensor) else outputs[0]
+
+
+def _station(name: str, answer: torch.Tensor, exact: torch.Tensor, labels: torch.Tensor | None) -> Station:
+    if answer.shape != exact.shape:
+        return Station(name, None, None, None)
+    is_classifier = exact.dim() == 2 and exact.is_floating_point()
+    best = answer.argmax(1) if is_classifier else None
+    accuracy = agreement = None
+    if best is not None:
+        agreement = (best == exact.argmax(1)).double().mean().item()
+        accuracy = None if labels is None else (best == labels.to(best)).double().mean().item()
+    error = (answer.double() - exact.double()).square().mean()
+    power = exact.double().square().mean().clamp(min=1e-300)
+    snr = None if error == 0 else 10 * torch.log10(power / error).item()
+    return Station(name, accuracy, agreement, snr)
+
+
+def _idle_effects(chips: ProgrammedChips, answers: Sequence[torch.Tensor]) -> list[str]:
+    """Nonidealities that are switched on and changed nothing."""
+    device = chips.placement.system.macro.cell.device
+    if len(answers) < 5 or not isinstance(device, GaussianDeviceSpec):
+        return []
+    notes = []
+    if device.programming_error is not None and torch.equal(answers[2], answers[3]):
+        notes.append("programming_error is switched on, but the programmed chips answer just as ideal ones do")
+    if device.read_noise is not None and torch.equal(answers[3], answers[4]):
+        notes.append("read_noise is switched on, but it changed no answer")
+    return notes

@@ -1,0 +1,20 @@
+"""Quantisation: a graph becomes integer, with an exact meaning."""
+
+from crossloom.quant.config import QuantConfig
+from crossloom.quant.integers import finish, integer_matrix, integer_sums, interpret_integers
+from crossloom.quant.layer import QuantizedLayer, code_range
+from crossloom.quant.quantize import QuantizedGraph, quantize
+from crossloom.quant.ranges import find_steps
+
+__all__ = [
+    "QuantConfig",
+    "QuantizedGraph",
+    "QuantizedLayer",
+    "code_range",
+    "find_steps",
+    "finish",
+    "integer_matrix",
+    "integer_sums",
+    "interpret_integers",
+    "quantize",
+]

@@ -1,0 +1,37 @@
+"""The integer interpreter: the exact meaning of a quantised graph."""
+
+from collections.abc import Callable
+
+import torch
+from crossloom.graph import Matrix, activate, interpret, multiply
+from crossloom.quant.layer import QuantizedLayer
+from crossloom.quant.quantize import QuantizedGraph
+
+
+def integer_sums(node: Matrix, layer: QuantizedLayer, codes: torch.Tensor) -> torch.Tensor:
+    """Sums of products of input codes and weights, exactly, in the layout of the node's output."""
+    dtype = layer.exact_dtype
+    return multiply(node, codes.to(dtype), layer.weight.to(codes.device, dtype), None)
+
+
+def integer_matrix(quantized: QuantizedGraph) -> Callable[[Matrix, torch.Tensor], torch.Tensor]:
+    """The matrix operations of the integer interpreter, for `graph.interpret`."""
+
+    def run(node: Matrix, values: torch.Tensor) -> torch.Tensor:
+        layer = quantized.layers[node.name]
+        return finish(node, layer, integer_sums(node, layer, layer.quantize_input(values)))
+
+    return run
+
+
+def finish(node: Matrix, layer: QuantizedLayer, sums: torch.Tensor) -> torch.Tensor:
+    """What the digital unit does with sums of products: steps, bias, activation."""
+    return activate(node, layer.dequantize(sums, axis=-1 if node.window is None else 1))
+
+
+def interpret_integers(
+    quantized: QuantizedGraph, inputs: tuple[torch.Tensor, ...]
+) -> tuple[torch.Tensor, ...]:
+    """Run a quantised graph digitally."""
+    with torch.no_grad():
+        return interpret(quantized.graph, inputs, matrix=integer_matrix(quantized))

@@ -1,0 +1,107 @@
+"""The stage: a graph and calibration data become a quantised graph."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+
+from crossloom.artefacts import Artefact, saved
+from crossloom.errors import DataError
+from crossloom.graph import Graph, Interpreter, Matrix, check_inputs, float_matrix
+from crossloom.quant.config import QuantConfig
+from crossloom.quant.layer import QuantizedLayer, code_range
+from crossloom.quant.ranges import find_steps
+
+_SAMPLES_PER_BATCH = 2**14
+_DEFAULT_BITS = 8
+
+
+@saved
+@dataclass(frozen=True)
+class QuantizedGraph(Artefact):
+    """A graph whose matrix operations are integer: `layers` by the name of their node."""
+
+    graph: Graph
+    layers: Mapping[str, QuantizedLayer] = field(repr=False)
+    config: QuantConfig
+
+    def summary(self) -> str:
+        """What was quantised, and how finely."""
+        kinds = sorted({(layer.weight_bits, layer.input_bits) for layer in self.layers.values()})
+        widths = ", ".join(f"{weight}-bit weights and {inputs}-bit inputs" for weight, inputs in kinds)
+        return f"QuantizedGraph: {len(self.layers)} matrix operations, {widths or 'none to quantise'}"
+
+
+def quantize(
+    graph: Graph, config: QuantConfig, data: Iterable[tuple[torch.Tensor, ...]]
+) -> QuantizedGraph:
+    """Find the steps of all weights and inputs, the latter on calibration batches (tuples of inputs).
+
+    Raises DataError when there are no batches, or they do not fit the graph, or are not finite.
+    """
+    seen = _observe(graph, data)
+    layers = {
+        node.name: _quantize_layer(graph, node, config, seen[node.name]) for node in graph.matrices
+    }
+    return QuantizedGraph(graph, layers, config)
+
+
+def _observe(graph: Graph, data: Iterable[tuple[torch.Tensor, ...]]) -> dict[str, torch.Tensor]:
+    """A sample of the values that enter every matrix operation."""
+    seen: dict[str, list[torch.Tensor]] = {node.name: [] for node in graph.matrices}
+
+    def watch(node: Matrix, values: torch.Tensor) -> torch.Tensor:
+        flat = values.detach().flatten()
+        seen[node.name].append(_thin(flat))
+        return run(node, values)
+
+    run = float_matrix(graph)
+    interpreter, num_batches = Interpreter(graph, watch), 0
+    with torch.no_grad():
+        for batch in data:
+            check_inputs(graph, batch)
+            interpreter(batch)
+            num_batches += 1
+    if not num_batches:
+        raise DataError("calibration data are empty; give at least one batch of inputs")
+    return {name: torch.cat(parts) for name, parts in seen.items()}
+
+
+def _thin(flat: torch.Tensor) -> torch.Tensor:
+    """Evenly spread samples, and the extremes."""
+    stride = -(-flat.numel() // _SAMPLES_PER_BATCH)
+    return torch.cat([flat[::stride], torch.stack(torch.aminmax(flat))])
+
+
+def _quantize_layer(graph: Graph, node: Matrix, config: QuantConfig, seen: torch.Tensor) -> QuantizedLayer:
+    weight_bits = config.weight_bits or _DEFAULT_BITS
+    input_bits = config.activation_bits or _DEFAULT_BITS
+    is_signed = config.activations_are_signed
+    is_signed = bool((seen < 0).any()) if is_signed is None else is_signed
+    input_codes = code_range(input_bits, is_signed)
+    step = find_steps(seen.unsqueeze(0), input_codes, config.activation_range, config.percentile)
+    codes = (seen / step).round_().clamp_(*input_codes)
+    weight = graph.tensors[node.weight].detach().float()
+    weight_codes, weight_step = _quantize_weight(weight, weight_bits, config)
+    return QuantizedLayer(
+        name=node.name,
+        weight=weight_codes,
+        weight_step=weight_step,
+        bias=None if node.bias is None else graph.tensors[node.bias].detach().float(),
+        weight_bits=weight_bits,
+        input_step=step.item(),
+        input_bits=input_bits,
+        input_is_signed=is_signed,
+        input_power=codes.square().mean().item(),
+    )
+
+
+def _quantize_weight(
+    weight: torch.Tensor, bits: int, config: QuantConfig
+) -> tuple[torch.Tensor, torch.Tensor]:
+    rows = weight.flatten(1) if config.per_channel else weight.reshape(1, -1)
+    codes = code_range(bits, True)
+    steps = find_steps(rows, codes, config.weight_range, config.percentile).double()
+    steps = steps.expand(len(weight)).contiguous()
+    shaped = steps.view(-1, *[1] * (weight.dim() - 1))
+    return (weight / shaped).round().clamp(*codes).to(torch.int16), steps

@@ -1,0 +1,20 @@
+"""Runtime: the schedule runs on backends, batch by batch, with every action counted."""
+
+from crossloom.runtime.counts import ActionCounts, total
+from crossloom.runtime.layer import LayerOnChips
+from crossloom.runtime.probe import LayerProbe, LayerQuality
+from crossloom.runtime.run import Batch, Hook, Mode, RunResult, iterate_batches, run
+
+__all__ = [
+    "ActionCounts",
+    "Batch",
+    "Hook",
+    "LayerOnChips",
+    "LayerProbe",
+    "LayerQuality",
+    "Mode",
+    "RunResult",
+    "iterate_batches",
+    "run",
+    "total",
+]

@@ -1,0 +1,1 @@
+"""Hardware presets: one TOML file each, every number with its source."""

@@ -1,0 +1,99 @@
+"""Systems: chips, their cores, and the links between them."""
+
+from collections.abc import Iterator
+from typing import Annotated, NamedTuple
+
+from pydantic import Field
+
+from crossloom.spec.base import Spec
+from crossloom.spec.cell import IdealDeviceSpec, Positive
+from crossloom.spec.macro import Count, MacroSpec
+
+
+class MacroAddress(NamedTuple):
+    """Where a macro is: its chip, its core on the chip, its number in the core."""
+
+    chip: int
+    core: int
+    macro: int
+
+    def __str__(self) -> str:
+        return f"chip {self.chip}, core {self.core}, macro {self.macro}"
+
+
+class CoreSpec(Spec):
+    """Macros that share a buffer and a port."""
+
+    num_macros: Count
+    macro: MacroSpec
+
+
+class ChipSpec(Spec):
+    """One die."""
+
+    num_cores: Count
+    core: CoreSpec
+
+
+class LinkSpec(Spec):
+    """What joins the chips. None where not published."""
+
+    bandwidth: Positive | None = None
+    energy_per_bit: Positive | None = None
+
+
+class PrecisionSpec(Spec):
+    """The numbers that the system is made for: bits of weights and activations."""
+
+    weight_bits: Annotated[int, Field(ge=2, le=16)]
+    activation_bits: Annotated[int, Field(ge=2, le=16)]
+    activations_are_signed: bool | None = None
+
+
+class SystemSpec(Spec):
+    """The chips that a model may use, and their links.
+
+    `sources` says where each number comes from: a dotted path (or the beginning of one) and its source.
+    """
+
+    name: str
+    description: str
+    num_chips: Count
+    chip: ChipSpec
+    link: LinkSpec = LinkSpec()
+    precision: PrecisionSpec
+    sources: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def macro(self) -> MacroSpec:
+        return self.chip.core.macro
+
+    @property
+    def macros_per_chip(self) -> int:
+        return self.chip.num_cores * self.chip.core.num_macros
+
+    @property
+    def num_macros(self) -> int:
+        return self.num_chips * self.macros_per_chip
+
+    def addresses(self) -> Iterator[MacroAddress]:
+        """Every macro, chip by chip."""
+        return (self.address(index) for index in range(self.num_macros))
+
+    def address(self, index: int) -> MacroAddress:
+        """The macro number `index`, counted chip by chip and core by core."""
+        chip, rest = divmod(index, self.macros_per_chip)
+        return MacroAddress(chip, *divmod(rest, self.chip.core.num_macros))
+
+    def with_macro(self, macro: MacroSpec) -> "SystemSpec":
+        """The same system of other macros."""
+        core = self.chip.core.replace(macro=macro)
+        return self.replace(chip=self.chip.replace(core=core))
+
+    def noiseless(self) -> "SystemSpec":
+        """The same system with ideal cells and converters without offset or gain error."""
+        macro = self.macro
+        cell = macro.cell.replace(device=IdealDeviceSpec())
+        readout = macro.readout.replace(offset=None, gain_error=None)
+        crossbar = macro.crossbar.replace(cell=cell)
+        return self.with_macro(macro.replace(crossbar=crossbar, readout=readout))
