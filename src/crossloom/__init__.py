@@ -32,7 +32,7 @@ _HOMES = {
     ),
     "placement": "ForbiddenRegion Placement PlacementConfig place",
     "hardware": "Backend",
-    "backends": "MockBackend RecordedBackend Recording SimulatedBackend",
+    "backends": "MockBackend RecordedBackend Recording RecordingBackend SimulatedBackend",
     "programming": (
         "DirectSet ProgrammedChips ProgrammingPlan ProgrammingReport WriteVerify attach plan_programming program"
     ),

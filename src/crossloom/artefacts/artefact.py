@@ -39,7 +39,11 @@ class Artefact(ABC):
     def save(self, path: str | Path) -> None:
         """Write to one file, atomically: an interrupted save leaves the old file whole."""
         encoder = Encoder()
-        body = {"kind": type(self).__name__, "schema": SCHEMA_VERSION, "value": encoder.encode(self.to_saved())}
+        body = {
+            "kind": type(self).__name__,
+            "schema": SCHEMA_VERSION,
+            "value": encoder.encode(self.to_saved()),
+        }
         body["sha256"] = {name: _digest(tensor) for name, tensor in encoder.tensors.items()}
         text = json.dumps(body, allow_nan=False)
         metadata = {_KEY: text, "sha256": hashlib.sha256(text.encode()).hexdigest()}

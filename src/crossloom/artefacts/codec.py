@@ -41,7 +41,9 @@ class Encoder:
 
     def _encode_fields(self, value: Any) -> dict[str, Any]:
         if is_dataclass(value):
-            return {field.name: self.encode(getattr(value, field.name)) for field in fields(value) if field.init}
+            return {
+                field.name: self.encode(getattr(value, field.name)) for field in fields(value) if field.init
+            }
         if isinstance(value, tuple):
             return {name: self.encode(item) for name, item in value._asdict().items()}  # type: ignore[attr-defined]
         return value.model_dump(mode="json")

@@ -13,7 +13,9 @@ def check_region(spec: SystemSpec, address: MacroAddress, region: Region) -> Non
     """BackendError when the macro does not exist, or the region does not lie within its crossbar."""
     limits = (spec.num_chips, spec.chip.num_cores, spec.chip.core.num_macros)
     if not all(0 <= number < limit for number, limit in zip(address, limits, strict=True)):
-        raise BackendError(f"{spec.name} has no {address}; it has {limits[0]} chips of {limits[1]} cores of {limits[2]}")
+        raise BackendError(
+            f"{spec.name} has no {address}; it has {limits[0]} chips of {limits[1]} cores of {limits[2]}"
+        )
     crossbar = spec.macro.crossbar
     end_row, end_column = region.row + region.num_rows, region.column + region.num_columns
     starts_inside = region.row >= 0 and region.column >= 0 and region.num_cells > 0
@@ -40,4 +42,6 @@ def check_together(spec: SystemSpec, commands: Sequence[MvmCommand]) -> None:
         if command.integration_time <= 0 or (limit and command.integration_time > limit):
             raise BackendError(f"the integration time must be in 1...{limit}, got {command.integration_time}")
     if len({(command.num_inputs, command.inputs) for command in commands}) > 1:
-        raise BackendError("commands that share a batch of codes need one input format and one number of inputs")
+        raise BackendError(
+            "commands that share a batch of codes need one input format and one number of inputs"
+        )

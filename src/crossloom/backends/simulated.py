@@ -10,8 +10,7 @@ from crossloom.artefacts import saved
 from crossloom.backends.checks import check_region, check_together, check_widths
 from crossloom.backends.macro_state import MacroState, deliver_macro
 from crossloom.backends.noise import sample_noise
-from crossloom.circuits import MacroFunction, effective_array, macro_function
-from crossloom.circuits import EffectiveArray
+from crossloom.circuits import EffectiveArray, MacroFunction, effective_array, macro_function
 from crossloom.devices import DeviceModel, Pulsed, make_device, read
 from crossloom.errors import BackendError
 from crossloom.hardware import Backend, Codes, Draw, MvmCommand, Reading, Region
@@ -68,7 +67,9 @@ class SimulatedBackend(Backend):
         check_widths(region, widths)
         if not isinstance(self._model, Pulsed):
             name = type(self._model).__name__
-            raise BackendError(f"cells of a {name} cannot be pulsed; program them with the strategy DirectSet()")
+            raise BackendError(
+                f"cells of a {name} cannot be pulsed; program them with the strategy DirectSet()"
+            )
         state, generator = self._begin(address, "pulse")
         self._change(address, region, self._model.pulse(_block(state, region), self._here(widths), generator))
 
@@ -102,7 +103,9 @@ class SimulatedBackend(Backend):
         function = self._function(commands)
         answer = function(codes, None if self._is_quiet else self._noise(commands, codes, draw), count_codes)
         parts = answer.sums.split([command.num_outputs for command in commands], 1)
-        return tuple(Reading(part, answer.codes if number == 0 else None) for number, part in enumerate(parts))
+        return tuple(
+            Reading(part, answer.codes if number == 0 else None) for number, part in enumerate(parts)
+        )
 
     def conductance(self, address: MacroAddress, region: Region) -> torch.Tensor:
         """What is there, S, [row, column], without measuring it: only a simulation can tell."""
@@ -133,7 +136,9 @@ class SimulatedBackend(Backend):
     def to_state(self) -> SimulatedChips:
         """The chips as a value. BackendError with a device model that no specification describes."""
         if self._own_model is not None:
-            raise BackendError("chips of a device model of your own cannot be saved; register it and name it in the spec")
+            raise BackendError(
+                "chips of a device model of your own cannot be saved; register it and name it in the spec"
+            )
         return SimulatedChips(self.spec, self.seed, dict(self._chips.macros))
 
     @classmethod
@@ -182,7 +187,9 @@ class SimulatedBackend(Backend):
         variances = [part.variance for part in parts if part.variance is not None]
         array = EffectiveArray(matrix, torch.cat(variances, 1) if variances else None)
         gain = torch.cat([self._gain(*pair) for pair in zip(commands, states, strict=True)])
-        offsets = [_converters(state.offset, command) for command, state in zip(commands, states, strict=True)]
+        offsets = [
+            _converters(state.offset, command) for command, state in zip(commands, states, strict=True)
+        ]
         offset = torch.cat([part for part in offsets if part is not None]) if offsets[0] is not None else None
         macro = self.spec.macro
         return macro_function(array, gain, offset, commands[0].inputs, macro.dac, macro.readout)
@@ -209,7 +216,9 @@ class SimulatedBackend(Backend):
             for command, width in zip(commands, widths, strict=True):
                 place = (*command.address, command.region.row, command.region.column, draw.run)
                 per_sample = vectors * width * positions
-                part = sample_noise(codes.num_samples, draw.first_sample, per_sample, (self.seed, *place), self._device)
+                part = sample_noise(
+                    codes.num_samples, draw.first_sample, per_sample, (self.seed, *place), self._device
+                )
                 parts.append(part.reshape(shape[0], width, *shape[2:]))
             return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
 

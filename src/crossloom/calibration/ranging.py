@@ -19,9 +19,7 @@ _MAX_VECTORS = 256
 _NUM_CANDIDATES = 48
 
 
-def choose_integration_times(
-    mapped: MappedGraph, data: Iterable[tuple[torch.Tensor, ...]]
-) -> MappedGraph:
+def choose_integration_times(mapped: MappedGraph, data: Iterable[tuple[torch.Tensor, ...]]) -> MappedGraph:
     """The same tiles, each with the integration time that converts its sums with the least square error.
 
     `data` are calibration batches (tuples of inputs); the first suffices. Times that the configuration names
@@ -65,7 +63,13 @@ def _thin(node: Matrix, codes: torch.Tensor) -> DenseCodes:
     if node.window is None:
         vectors = codes.flatten(0, -2)
     else:
-        vectors = WindowedCodes(codes, len(codes), node.window).dense().values.flatten(2).transpose(1, 2).flatten(0, 1)
+        vectors = (
+            WindowedCodes(codes, len(codes), node.window)
+            .dense()
+            .values.flatten(2)
+            .transpose(1, 2)
+            .flatten(0, 1)
+        )
     vectors = vectors[:: -(-len(vectors) // _MAX_VECTORS)]
     return DenseCodes(vectors, len(vectors))
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from crossloom.hardware import Codes, DenseCodes, InputFormat, WindowedCodes
+from crossloom.hardware import Codes, InputFormat, WindowedCodes
 from crossloom.spec import BitSerial, DacSpec, Pulse
 
 
@@ -80,8 +80,9 @@ def _digits(values: torch.Tensor, bits: int, width: int) -> tuple[torch.Tensor, 
 def _pulses(values: torch.Tensor, longest: int, is_rotated: bool) -> tuple[torch.Tensor, torch.Tensor]:
     """|x| pulses in a row; rotated, they begin where those of the rows above ended (modulo the cycles)."""
     counts = values.abs()
-    starts = (counts.double().cumsum(1) - counts).remainder(longest).to(values.dtype) if is_rotated else 0.0
     cycle = torch.arange(longest, device=values.device, dtype=values.dtype)
-    cycle = cycle.view(1, -1, *[1] * (values.dim() - 1))
-    place = (cycle - starts.unsqueeze(1)).remainder(longest) if is_rotated else cycle
+    place = cycle.view(1, -1, *[1] * (values.dim() - 1))
+    if is_rotated:
+        starts = (counts.double().cumsum(1) - counts).remainder(longest).to(values.dtype)
+        place = (place - starts.unsqueeze(1)).remainder(longest)
     return (place < counts.unsqueeze(1)) * values.sign().unsqueeze(1), values.new_ones(longest)

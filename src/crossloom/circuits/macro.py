@@ -51,7 +51,9 @@ class MacroFunction:
         cycles = expand(codes, self.inputs, self.dac)
         sums = product(cycles.codes, self.weights, self.bias)
         if noise is not None and self.variance is not None:
-            sums = sums + product(_squares(cycles.codes), self.variance).clamp_(min=0).sqrt_() * noise(sums.shape)
+            sums = sums + product(_squares(cycles.codes), self.variance).clamp_(min=0).sqrt_() * noise(
+                sums.shape
+            )
         answered = convert(sums, self.readout.code_range)
         counts = count_codes(answered, self.readout.code_range) if with_counts else None
         return Reading(_add_up(answered, cycles, self.readout.code_range), counts)
@@ -97,7 +99,9 @@ def _add_up(codes: torch.Tensor, cycles: Cycles, code_range: tuple[int, int]) ->
     if cycles.num_cycles == 1:
         return codes
     largest = max(map(abs, code_range)) * cycles.weights.abs().sum().item()
-    split = codes.unflatten(0, (-1, cycles.num_cycles)).to(codes.dtype if largest < _EXACT_FLOAT32 else torch.float64)
+    split = codes.unflatten(0, (-1, cycles.num_cycles)).to(
+        codes.dtype if largest < _EXACT_FLOAT32 else torch.float64
+    )
     weights = cycles.weights.to(split.dtype).view(1, -1, *[1] * (split.dim() - 2))
     return (split * weights).sum(1)
 

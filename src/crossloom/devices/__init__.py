@@ -1,9 +1,9 @@
 """Device models: the physics of a cell as three events, set (or pulsed), read, and time passing."""
 
+from crossloom.devices.delivery import as_new
 from crossloom.devices.gaussian import GaussianDevice
 from crossloom.devices.ideal import IdealDevice
 from crossloom.devices.model import Delivered, DeviceModel, Pulsed, read
-from crossloom.devices.delivery import as_new
 from crossloom.devices.state import FREE, STUCK_HIGH, STUCK_LOW, CellState
 from crossloom.registry import Registry
 from crossloom.spec import CellSpec

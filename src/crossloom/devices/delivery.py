@@ -2,8 +2,8 @@
 
 import torch
 
-from crossloom.errors import BackendError
 from crossloom.devices.state import FREE, CellState
+from crossloom.errors import BackendError
 from crossloom.spec import CellSpec
 
 
@@ -19,5 +19,7 @@ def as_new(shape: tuple[int, int], cell: CellSpec, device: torch.device) -> Cell
 def nominal_change(widths: torch.Tensor, cell: CellSpec) -> torch.Tensor:
     """Change of conductance (S) that pulses of these widths (s) nominally make. BackendError when unknown."""
     if cell.pulse is None:
-        raise BackendError("this cell's specification does not say what pulses do; use DirectSet(), or give cell.pulse")
+        raise BackendError(
+            "this cell's specification does not say what pulses do; use DirectSet(), or give cell.pulse"
+        )
     return widths * (cell.pulse.step / cell.pulse.width)

@@ -23,9 +23,7 @@ class GaussianDevice(DeviceModel):
     spec: GaussianDeviceSpec
     cell: CellSpec
 
-    def deliver(
-        self, shape: tuple[int, int], cells: torch.Generator, chip: torch.Generator
-    ) -> CellState:
+    def deliver(self, shape: tuple[int, int], cells: torch.Generator, chip: torch.Generator) -> CellState:
         state = as_new(shape, self.cell, cells.device)
         drawn = torch.rand(shape, generator=cells, device=cells.device)
         fault = torch.full_like(state.fault, FREE)

@@ -17,9 +17,7 @@ class IdealDevice(DeviceModel):
     spec: IdealDeviceSpec
     cell: CellSpec
 
-    def deliver(
-        self, shape: tuple[int, int], cells: torch.Generator, chip: torch.Generator
-    ) -> CellState:
+    def deliver(self, shape: tuple[int, int], cells: torch.Generator, chip: torch.Generator) -> CellState:
         return as_new(shape, self.cell, cells.device)
 
     def set(self, state: CellState, target: torch.Tensor, generator: torch.Generator) -> CellState:

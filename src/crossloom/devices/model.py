@@ -37,9 +37,7 @@ class Pulsed(Protocol):
 class Delivered(Protocol):
     """A device model that says in what state its cells come from the factory."""
 
-    def deliver(
-        self, shape: tuple[int, int], cells: torch.Generator, chip: torch.Generator
-    ) -> CellState:
+    def deliver(self, shape: tuple[int, int], cells: torch.Generator, chip: torch.Generator) -> CellState:
         """Cells as new. `cells` draws what differs from cell to cell, `chip` what all cells of a chip share."""
         ...
 

@@ -1,6 +1,6 @@
 """The stage: a quantised graph becomes tiles."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -136,7 +136,9 @@ def _tiles(
 ) -> list[Tile]:
     num_outputs, in_group = layer.weight.shape[0], layer.weight[0].numel()
     window_size = node.window.size if node.window else 1
-    blocks = cut_matrix(node.name, in_group * node.groups, num_outputs, node.groups, window_size, scheme, macro)
+    blocks = cut_matrix(
+        node.name, in_group * node.groups, num_outputs, node.groups, window_size, scheme, macro
+    )
     asked = config.for_layer(node.name).integration_time
 
     def time_of(block: Block) -> float:
@@ -158,7 +160,12 @@ def _tile(name: str, block: Block, copy: int, scheme: Scheme, time: float) -> Ti
     num_outputs = block.output_stop - block.output_start
     converted = num_outputs * len(scheme.coefficients) + scheme.num_reference_outputs
     return Tile(
-        name, *_bounds(block), copy, num_inputs * scheme.rows_per_input, converted * scheme.columns_per_output, time
+        name,
+        *_bounds(block),
+        copy,
+        num_inputs * scheme.rows_per_input,
+        converted * scheme.columns_per_output,
+        time,
     )
 
 
@@ -176,5 +183,3 @@ def _block_of(
     outputs = torch.arange(output_start, output_stop, device=rows.device)
     same_group = (inputs // in_group).unsqueeze(1) == (outputs // out_group).unsqueeze(0)
     return rows[outputs][:, inputs % in_group].T * same_group
-
-

@@ -6,11 +6,11 @@ from math import log2
 
 import torch
 
+from crossloom.artefacts import saved
 from crossloom.errors import ConfigError
 from crossloom.mapping.config import LayerMappingConfig
 from crossloom.mapping.encodings import DifferentialPair, Encoding, OffsetColumn
 from crossloom.mapping.slicings import Digits, SignMagnitude, Slicing, TwosComplement, Whole
-from crossloom.artefacts import saved
 from crossloom.spec import BitSerial, InputMode, MacroSpec, MultiLevel, Pairing
 
 
@@ -142,6 +142,8 @@ def _check_input_mode(mode: InputMode, macro: MacroSpec) -> None:
         raise ConfigError(f"these drivers do {', '.join(kinds)}, not {mode.kind}; choose one of them")
     bits = macro.dac.bits
     if bits is not None and isinstance(mode, BitSerial) and mode.bits_per_pulse > bits:
-        raise ConfigError(f"these drivers carry {bits} bits a pulse, not {mode.bits_per_pulse}; lower bits_per_pulse")
+        raise ConfigError(
+            f"these drivers carry {bits} bits a pulse, not {mode.bits_per_pulse}; lower bits_per_pulse"
+        )
     if bits is not None and isinstance(mode, MultiLevel):
         raise ConfigError(f"multi_level needs drivers of any level; these carry {bits} bits a pulse")

@@ -18,7 +18,13 @@ class Block:
 
 
 def cut_matrix(
-    name: str, num_inputs: int, num_outputs: int, groups: int, window_size: int, scheme: Scheme, macro: MacroSpec
+    name: str,
+    num_inputs: int,
+    num_outputs: int,
+    groups: int,
+    window_size: int,
+    scheme: Scheme,
+    macro: MacroSpec,
 ) -> list[Block]:
     """Cut the block-diagonal matrix [num_inputs, num_outputs] of `groups` groups.
 

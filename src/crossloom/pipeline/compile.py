@@ -49,7 +49,9 @@ def compile(
     batches = as_batches(data)
     graph = simplify(import_model(model, batches[0]))
     quantized = quantize(
-        graph, resolve_quant(quant or QuantConfig(), system.precision), track(batches, "calibrating", len(batches))
+        graph,
+        resolve_quant(quant or QuantConfig(), system.precision),
+        track(batches, "calibrating", len(batches)),
     )
     mapped = map_graph(quantized, mapping or MappingConfig(), system.macro)
     placed = place(mapped, placement or PlacementConfig(), system)
@@ -84,7 +86,9 @@ def as_batches(data: Batches) -> Sequence[tuple[torch.Tensor, ...]]:
     for batch in batches:
         for part in batch:
             if not isinstance(part, torch.Tensor):
-                raise DataError(f"data: a batch is a tensor or a tuple of tensors, got a {type(part).__name__} in it")
+                raise DataError(
+                    f"data: a batch is a tensor or a tuple of tensors, got a {type(part).__name__} in it"
+                )
     return batches
 
 

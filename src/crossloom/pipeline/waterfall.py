@@ -9,7 +9,7 @@ from crossloom.artefacts import Artefact, saved
 from crossloom.backends import SimulatedBackend
 from crossloom.errors import DataError
 from crossloom.hardware import Quietable
-from crossloom.programming import DirectSet, ProgrammedChips, attach, program
+from crossloom.programming import DirectSet, ProgrammedChips, program
 from crossloom.runtime import RunResult, run
 from crossloom.spec import GaussianDeviceSpec
 
@@ -58,14 +58,20 @@ def waterfall(chips: ProgrammedChips, result: RunResult, labels: torch.Tensor | 
     placement = chips.placement
     ideal = program(placement, SimulatedBackend(placement.system.noiseless()), DirectSet(), settle=0.0)
     names = ["float", "quantised", "mapped, ideal chip"]
-    answers = [_answer(chips, result, "float"), _answer(chips, result, "integer"), _answer(ideal, result, "chip")]
+    answers = [
+        _answer(chips, result, "float"),
+        _answer(chips, result, "integer"),
+        _answer(ideal, result, "chip"),
+    ]
     if isinstance(chips.backend, Quietable):
         quiet = ProgrammedChips(placement, chips.backend.quiet(), chips.report)
         names.append("programmed")
         answers.append(_answer(quiet, result, "chip"))
     names.append("with read noise")
     answers.append(_first(result.outputs))
-    stations = tuple(_station(name, answer, answers[0], labels) for name, answer in zip(names, answers, strict=True))
+    stations = tuple(
+        _station(name, answer, answers[0], labels) for name, answer in zip(names, answers, strict=True)
+    )
     return Waterfall(stations, len(result.inputs[0]), (*result.notes, *_idle_effects(chips, answers)))
 
 
@@ -100,7 +106,9 @@ def _idle_effects(chips: ProgrammedChips, answers: Sequence[torch.Tensor]) -> li
         return []
     notes = []
     if device.programming_error is not None and torch.equal(answers[2], answers[3]):
-        notes.append("programming_error is switched on, but the programmed chips answer just as ideal ones do")
+        notes.append(
+            "programming_error is switched on, but the programmed chips answer just as ideal ones do"
+        )
     if device.read_noise is not None and torch.equal(answers[3], answers[4]):
         notes.append("read_noise is switched on, but it changed no answer")
     return notes

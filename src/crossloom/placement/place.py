@@ -77,7 +77,9 @@ def place(mapped: MappedGraph, config: PlacementConfig, system: SystemSpec) -> P
     if mapped.macro != system.macro:
         raise ConfigError(f"this graph was mapped for other macros than those of {system.name}; map it again")
     if not mapped.quantized.graph.matrices:
-        raise GraphError("the model has no matrix operation that a crossbar could do; there is nothing to place")
+        raise GraphError(
+            "the model has no matrix operation that a crossbar could do; there is nothing to place"
+        )
     packing = _pack(mapped, config, system)
     sites = tuple(Site(system.address(spot.bin), spot.row, spot.column) for spot in packing.spots)
     schedule = make_schedule(mapped, [site.address for site in sites])

@@ -2,7 +2,14 @@
 
 from crossloom.programming.plan import PlannedTile, ProgrammingPlan, plan_programming, region_of
 from crossloom.programming.program import ProgrammedChips, ProgrammingReport, TileReport, attach, program
-from crossloom.programming.strategies import DirectSet, Strategy, WriteVerify, Written, pulse_widths, usual_strategy
+from crossloom.programming.strategies import (
+    DirectSet,
+    Strategy,
+    WriteVerify,
+    Written,
+    pulse_widths,
+    usual_strategy,
+)
 
 __all__ = [
     "DirectSet",

@@ -80,13 +80,19 @@ class ProgrammedChips(Artefact):
 
     def summary(self) -> str:
         """What the chips hold, and how well."""
-        how = self.report.summary() if self.report else "not programmed by this flow: cells are as they were found"
+        how = (
+            self.report.summary()
+            if self.report
+            else "not programmed by this flow: cells are as they were found"
+        )
         return f"ProgrammedChips of {self.placement.system.name} ({type(self.backend).__name__}): {how}"
 
     def to_saved(self) -> Any:
         """The chips with the backend's state. BackendError when the backend has none that can be kept."""
         if not isinstance(self.backend, Storable):
-            raise BackendError(f"chips on a {type(self.backend).__name__} cannot be saved: they are not in memory")
+            raise BackendError(
+                f"chips on a {type(self.backend).__name__} cannot be saved: they are not in memory"
+            )
         return _SavedChips(self.placement, self.backend.kind, self.backend.to_state(), self.report)
 
     @classmethod
@@ -112,8 +118,9 @@ def program(
 ) -> ProgrammedChips:
     """Write every tile into its region, wait `settle` seconds, and measure what is there.
 
-    The strategy is `WriteVerify()` unless given, and `DirectSet()` where cells are ideal. A backend that can be copied is left as it was. Raises
-    ProgramError when the backend is another system, and ConfigError for an impossible wait, before any pulse.
+    The strategy is `WriteVerify()` unless given, and `DirectSet()` where cells are ideal. A backend that
+    can be copied is left as it was. Raises ProgramError when the backend is another system, and ConfigError
+    for an impossible wait, before any pulse.
     """
     strategy = strategy or usual_strategy(backend)
     if not settle >= 0:
@@ -122,14 +129,15 @@ def program(
     tolerance = strategy.tolerance_for(backend)
     plan = plan_programming(placement)
     backend = backend.copy() if isinstance(backend, Copyable) else backend
-    written = {item.tile: _write(item, backend, strategy) for item in track(plan.tiles, "programming", len(plan.tiles))}
+    written = {
+        item.tile: _write(item, backend, strategy)
+        for item in track(plan.tiles, "programming", len(plan.tiles))
+    }
     if isinstance(backend, Timed):
         backend.wait(settle)
     reports = tuple(_report(item, backend, written) for item in plan.tiles)
     name = type(strategy).__name__
-    return ProgrammedChips(
-        placement, backend, ProgrammingReport(name, tolerance, settle, reports)
-    )
+    return ProgrammedChips(placement, backend, ProgrammingReport(name, tolerance, settle, reports))
 
 
 def attach(placement: Placement, backend: Backend) -> ProgrammedChips:

@@ -74,7 +74,9 @@ class WriteVerify(Strategy):
 def _response(backend: Backend) -> PulseSpec:
     response = backend.spec.macro.cell.pulse
     if response is None:
-        raise ProgramError(f"{backend.spec.name} does not say how its cells answer to pulses; use DirectSet()")
+        raise ProgramError(
+            f"{backend.spec.name} does not say how its cells answer to pulses; use DirectSet()"
+        )
     return response
 
 

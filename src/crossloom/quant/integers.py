@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import torch
+
 from crossloom.graph import Matrix, activate, interpret, multiply
 from crossloom.quant.layer import QuantizedLayer
 from crossloom.quant.quantize import QuantizedGraph

@@ -32,17 +32,13 @@ class QuantizedGraph(Artefact):
         return f"QuantizedGraph: {len(self.layers)} matrix operations, {widths or 'none to quantise'}"
 
 
-def quantize(
-    graph: Graph, config: QuantConfig, data: Iterable[tuple[torch.Tensor, ...]]
-) -> QuantizedGraph:
+def quantize(graph: Graph, config: QuantConfig, data: Iterable[tuple[torch.Tensor, ...]]) -> QuantizedGraph:
     """Find the steps of all weights and inputs, the latter on calibration batches (tuples of inputs).
 
     Raises DataError when there are no batches, or they do not fit the graph, or are not finite.
     """
     seen = _observe(graph, data)
-    layers = {
-        node.name: _quantize_layer(graph, node, config, seen[node.name]) for node in graph.matrices
-    }
+    layers = {node.name: _quantize_layer(graph, node, config, seen[node.name]) for node in graph.matrices}
     return QuantizedGraph(graph, layers, config)
 
 

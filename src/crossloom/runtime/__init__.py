@@ -3,7 +3,7 @@
 from crossloom.runtime.counts import ActionCounts, total
 from crossloom.runtime.layer import LayerOnChips
 from crossloom.runtime.probe import LayerProbe, LayerQuality
-from crossloom.runtime.run import Batch, Hook, Mode, RunResult, iterate_batches, run
+from crossloom.runtime.run import Batch, Hook, Mode, RunResult, run
 
 __all__ = [
     "ActionCounts",
@@ -14,7 +14,6 @@ __all__ = [
     "LayerQuality",
     "Mode",
     "RunResult",
-    "iterate_batches",
     "run",
     "total",
 ]

@@ -46,7 +46,9 @@ class LayerOnChips:
         self._layer = mapped.quantized.layers[node.name]
         self._scheme = mapped.schemes[node.name]
         self._macro = placement.system.macro
-        self._inputs = InputFormat(self._scheme.input_mode, self._layer.input_bits, self._layer.input_is_signed)
+        self._inputs = InputFormat(
+            self._scheme.input_mode, self._layer.input_bits, self._layer.input_is_signed
+        )
         self._groups = self._gather(placement)
 
     def codes(self, values: torch.Tensor) -> Codes:
@@ -61,9 +63,13 @@ class LayerOnChips:
         parts: list[tuple[Tile, torch.Tensor]] = []
         readings: list[Reading] = []
         for group in self._groups:
-            answers = self._multiply(group, codes.part(group.input_start, group.input_stop), draw, count_codes)
+            answers = self._multiply(
+                group, codes.part(group.input_start, group.input_stop), draw, count_codes
+            )
             readings += answers
-            parts += [(tile, self._decode(tile, answer)) for tile, answer in zip(group.tiles, answers, strict=True)]
+            parts += [
+                (tile, self._decode(tile, answer)) for tile, answer in zip(group.tiles, answers, strict=True)
+            ]
         return self._assemble(parts), readings
 
     def shaped(self, sums: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
@@ -126,7 +132,10 @@ class LayerOnChips:
         num_outputs = len(self._layer.weight)
         if len(parts) == 1 and tile.output_stop - tile.output_start == num_outputs:
             return first
-        copies, dtype = self._scheme.copies, torch.float64 if self._scheme.copies > 1 else self._layer.exact_dtype
+        copies, dtype = (
+            self._scheme.copies,
+            torch.float64 if self._scheme.copies > 1 else self._layer.exact_dtype,
+        )
         whole = first.new_zeros(len(first), num_outputs, *first.shape[2:], dtype=dtype)
         for tile, sums in parts:
             whole[:, tile.output_start : tile.output_stop] += sums

@@ -42,7 +42,9 @@ class LayerQuality:
         """Signal-to-noise ratio in dB; None when there is no error at all."""
         if self.error_power == 0:
             return None
-        return 10 * torch.log10(torch.tensor(max(self.signal_power, 1e-300) / self.error_power).double()).item()
+        return (
+            10 * torch.log10(torch.tensor(max(self.signal_power, 1e-300) / self.error_power).double()).item()
+        )
 
     @property
     def clipping_rate(self) -> float | None:

@@ -1,6 +1,6 @@
 """The stage: programmed chips answer."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -90,8 +90,8 @@ def run(
     with torch.no_grad():
         quality = executor.probe(tuple(part[:probe_samples] for part in batch), seed) if probe_samples else ()
         outputs = executor.run_all(batch, batch_size, seed)
-    single = chips.placement.mapped.quantized.graph.single_output or stop_at is not None
-    answer = outputs[0] if single and len(outputs) == 1 else outputs
+    is_single = chips.placement.mapped.quantized.graph.single_output or stop_at is not None
+    answer: Batch = outputs[0] if is_single and len(outputs) == 1 else outputs
     return RunResult(answer, batch, executor.counts, quality, placed, seed, _notes(chips, placed))
 
 
@@ -99,7 +99,11 @@ class _Executor:
     """A programmed model, ready to run batches; counts what the chips do."""
 
     def __init__(
-        self, chips: ProgrammedChips, modes: Mapping[str, Mode], hooks: Mapping[str, Hook], stop_at: str | None
+        self,
+        chips: ProgrammedChips,
+        modes: Mapping[str, Mode],
+        hooks: Mapping[str, Hook],
+        stop_at: str | None,
     ) -> None:
         placement = chips.placement
         quantized = placement.mapped.quantized
@@ -115,7 +119,9 @@ class _Executor:
         self._quality: dict[str, LayerQuality] | None = None
         self.counts: dict[str, ActionCounts] = {}
 
-    def run_all(self, batch: tuple[torch.Tensor, ...], batch_size: int, seed: int) -> tuple[torch.Tensor, ...]:
+    def run_all(
+        self, batch: tuple[torch.Tensor, ...], batch_size: int, seed: int
+    ) -> tuple[torch.Tensor, ...]:
         """The outputs of all samples, batch by batch."""
         starts = range(0, len(batch[0]), batch_size)
         parts = []
@@ -123,7 +129,7 @@ class _Executor:
             self._draw = Draw(seed, start)
             pieces = tuple(part[start : start + batch_size] for part in batch)
             parts.append(self._interpreter(pieces, stop_at=self._stop_at))
-        return tuple(torch.cat(column) if len(column) > 1 else column[0] for column in zip(*parts, strict=True))
+        return parts[0] if len(parts) == 1 else tuple(map(torch.cat, zip(*parts, strict=True)))
 
     def probe(self, batch: tuple[torch.Tensor, ...], seed: int) -> tuple[LayerQuality, ...]:
         """The quality of every layer on the chips, on one small batch; counts nothing."""
@@ -150,12 +156,6 @@ class _Executor:
         return answer
 
 
-def iterate_batches(batch: tuple[torch.Tensor, ...], size: int) -> Iterator[tuple[torch.Tensor, ...]]:
-    """Consecutive parts of at most `size` samples."""
-    for start in range(0, len(batch[0]), size):
-        yield tuple(part[start : start + size] for part in batch)
-
-
 def _modes(chips: ProgrammedChips, mode: Mode, modes: Mapping[str, Mode]) -> dict[str, Mode]:
     mapped = chips.placement.mapped
     names = [node.name for node in mapped.quantized.graph.matrices]
@@ -166,8 +166,11 @@ def _modes(chips: ProgrammedChips, mode: Mode, modes: Mapping[str, Mode]) -> dic
             raise RunError(f"modes: need chip, integer or float for {name}, got {own!r}")
     if mode not in ("chip", "integer", "float"):
         raise RunError(f"need mode chip, integer or float, got {mode!r}")
-    placed = {name: modes.get(name, mode) for name in names}
-    return {name: "integer" if own == "chip" and name not in mapped.schemes else own for name, own in placed.items()}
+    placed: dict[str, Mode] = {name: modes.get(name, mode) for name in names}
+    for name in names:
+        if placed[name] == "chip" and name not in mapped.schemes:
+            placed[name] = "integer"
+    return placed
 
 
 def _check(
@@ -211,5 +214,7 @@ def _notes(chips: ProgrammedChips, modes: Mapping[str, Mode]) -> tuple[str, ...]
         notes.append("these chips were not programmed by this flow: their cells are as they were found")
     off = [name for name in chips.placement.mapped.schemes if modes[name] != "chip"]
     if off:
-        notes.append(f"{len(off)} of {len(modes)} mapped layers did not run on the chip: {', '.join(off[:5])}")
+        notes.append(
+            f"{len(off)} of {len(modes)} mapped layers did not run on the chip: {', '.join(off[:5])}"
+        )
     return tuple(notes)

@@ -15,7 +15,9 @@ _PRESETS = files("crossloom.spec.presets")
 
 def list_systems() -> list[str]:
     """The names of all presets."""
-    return sorted(item.name.removesuffix(".toml") for item in _PRESETS.iterdir() if item.name.endswith(".toml"))
+    return sorted(
+        item.name.removesuffix(".toml") for item in _PRESETS.iterdir() if item.name.endswith(".toml")
+    )
 
 
 def load_system(system: str | Path, overrides: Mapping[str, Any] | None = None) -> SystemSpec:
@@ -43,7 +45,9 @@ def _read(system: str | Path) -> dict[str, Any]:
     try:
         return tomllib.loads(Path(name).read_text("utf-8"))
     except FileNotFoundError:
-        raise SpecError(f"there is no file {name}; give a preset ({', '.join(list_systems())}) or a TOML file") from None
+        raise SpecError(
+            f"there is no file {name}; give a preset ({', '.join(list_systems())}) or a TOML file"
+        ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SpecError(f"{name} cannot be read as TOML: {error}") from None
 

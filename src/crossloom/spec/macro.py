@@ -73,7 +73,9 @@ class ReadoutSpec(Spec):
         """The lowest and the highest code; None when the converter is ideal."""
         if self.bits is None:
             return None
-        return (-(2 ** (self.bits - 1)), 2 ** (self.bits - 1) - 1) if self.is_signed else (0, 2**self.bits - 1)
+        return (
+            (-(2 ** (self.bits - 1)), 2 ** (self.bits - 1) - 1) if self.is_signed else (0, 2**self.bits - 1)
+        )
 
     @property
     def max_time(self) -> int | None:

@@ -31,10 +31,11 @@ def _example(entry: OnnxInput, batch: int, batch_names: set[str], generator: tor
         batch if (axis == 0 and not isinstance(size, int)) or size in batch_names else size
         for axis, size in enumerate(entry.shape)
     ]
-    unknown = [axis for axis, size in enumerate(shape) if not isinstance(size, int)]
-    if unknown:
+    sizes = [size for size in shape if isinstance(size, int)]
+    if len(sizes) < len(shape):
+        unknown = [axis for axis, size in enumerate(shape) if not isinstance(size, int)]
         axes = ", ".join(f"{axis} ({entry.shape[axis] or 'unnamed'})" for axis in unknown)
         raise DataError(f"input {entry.name!r} does not declare the size of axes {axes}; pass example inputs")
     if not entry.dtype.is_floating_point:
-        return torch.zeros(shape, dtype=entry.dtype)
-    return torch.randn(shape, generator=generator).to(entry.dtype)
+        return torch.zeros(sizes, dtype=entry.dtype)
+    return torch.randn(sizes, generator=generator).to(entry.dtype)

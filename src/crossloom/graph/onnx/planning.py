@@ -85,7 +85,7 @@ class _Planner:
         if not name:
             return None
         constant = self.file.constants.get(name)
-        return Value(name) if constant is None else Fixed(constant.numpy())
+        return Value(name) if constant is None else Fixed(_array_of(constant))
 
     def _tensor_operand(self, node: OnnxNode, prepared: Prepared, position: int) -> Operand:
         """An operand of work on tensors: a value, a stored tensor, or an array or number fixed at load."""

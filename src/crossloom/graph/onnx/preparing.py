@@ -69,7 +69,7 @@ def prepare_gemm(node: OnnxNode, constants: Constants, origins: Mapping[str, str
     alpha = node.attributes.get("alpha", 1.0)
     form = ("" if is_transposed else "transposed") + ("" if alpha == 1.0 else f" times {alpha}")
     weight = Weight(node.inputs[1], matrix if alpha == 1.0 else alpha * matrix, form)
-    name = node.inputs[2] if len(node.inputs) > 2 else ""
+    name = next(iter(node.inputs[2:]), "")
     bias = _gemm_bias(node, constants.get(name), len(matrix))
     addend = name if name and bias is None else None
     return Prepared("Linear", (node.inputs[0], weight, bias, addend), node.attributes)
@@ -77,7 +77,7 @@ def prepare_gemm(node: OnnxNode, constants: Constants, origins: Mapping[str, str
 
 def _gemm_bias(node: OnnxNode, tensor: torch.Tensor | None, num_outputs: int) -> Weight | None:
     """A Gemm's C as a bias of one axis, if it is stored and the same in every row."""
-    if tensor is None or (tensor.dim() == 2 and tensor.shape[0] != 1):
+    if tensor is None or (tensor.dim() == 2 and len(tensor) != 1):
         return None
     beta = node.attributes.get("beta", 1.0)
     bias = tensor.reshape(-1).expand(num_outputs).contiguous()
@@ -88,7 +88,7 @@ def _gemm_bias(node: OnnxNode, tensor: torch.Tensor | None, num_outputs: int) ->
 @preparation("Conv")
 def prepare_conv(node: OnnxNode, constants: Constants, origins: Mapping[str, str]) -> Prepared | None:
     """A bias of zeros that no initialiser holds was added by the exporter: PyTorch's layer has none."""
-    name = node.inputs[2] if len(node.inputs) > 2 else ""
+    name = next(iter(node.inputs[2:]), "")
     if name not in constants or name in origins or bool(constants[name].any()):
         return None
     return Prepared("Conv", node.inputs[:2], node.attributes)
@@ -98,8 +98,7 @@ def prepare_conv(node: OnnxNode, constants: Constants, origins: Mapping[str, str
 def prepare_prelu(node: OnnxNode, constants: Constants, origins: Mapping[str, str]) -> Prepared | None:
     """A stored slope per channel `[channels, 1, ...]`, or one for all, gets one axis as PyTorch has it."""
     slope = constants.get(node.inputs[1])
-    is_one_axis = slope is not None and (slope.numel() == 1 or slope.shape[0] == slope.numel())
-    if not is_one_axis:
+    if slope is None or (slope.numel() != 1 and slope.shape[0] != slope.numel()):
         return None
     weight = Weight(node.inputs[1], slope.reshape(-1), "one axis")
     return Prepared("PRelu", (node.inputs[0], weight), {"is_per_channel": 1})

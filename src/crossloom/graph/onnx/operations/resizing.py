@@ -29,7 +29,8 @@ def resize(
     """The axes after the channels resized, by scales or to sizes."""
     if sizes is not None and sizes.size:
         wanted = _after_channels(step, sizes, list(x.shape))
-        amounts, factors = {"size": wanted}, [new / old for new, old in zip(wanted, x.shape[2:], strict=True)]
+        factors = [new / old for new, old in zip(wanted, x.shape[2:], strict=True)]
+        amounts: dict[str, Any] = {"size": wanted}
     else:
         factors = [float(factor) for factor in _after_channels(step, scales, [1.0] * x.dim())]
         amounts = {"scale_factor": factors}
@@ -81,14 +82,14 @@ def _resize_by_index(step: Step, x: torch.Tensor, factors: list[float]) -> torch
 
 def _places(transformation: str, factor: float, old: int, new: int) -> np.ndarray:
     """Where the elements of the output lie among those of the input, in the precision of ONNX's scales."""
-    indices, factor = np.arange(new, dtype=np.float32), np.float32(factor)
+    indices, scale = np.arange(new, dtype=np.float32), np.float32(factor)
     if transformation == "asymmetric":
-        return indices / factor
+        return indices / scale
     if transformation == "align_corners":
         return indices * np.float32((old - 1) / max(new - 1, 1))
     if transformation == "pytorch_half_pixel" and new == 1:
         return indices
-    return (indices + np.float32(0.5)) / factor - np.float32(0.5)
+    return (indices + np.float32(0.5)) / scale - np.float32(0.5)
 
 
 @refusal("Resize")
