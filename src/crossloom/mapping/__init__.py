@@ -1,6 +1,7 @@
 """Mapping: matrices become tiles of cells. Encoding, slicing and input mode are independent choices."""
 
 from crossloom.mapping.config import LayerMappingConfig, MappingConfig
+from crossloom.mapping.coverage import NodeCoverage, coverage, share_in_memory
 from crossloom.mapping.encodings import DifferentialPair, Encoding, OffsetColumn
 from crossloom.mapping.integration import legal_integration_time
 from crossloom.mapping.map_graph import MappedGraph, Tile, map_graph
@@ -13,6 +14,7 @@ __all__ = [
     "LayerMappingConfig",
     "MappedGraph",
     "MappingConfig",
+    "NodeCoverage",
     "OffsetColumn",
     "Scheme",
     "SignMagnitude",
@@ -20,7 +22,9 @@ __all__ = [
     "Tile",
     "TwosComplement",
     "Whole",
+    "coverage",
     "legal_integration_time",
     "make_scheme",
     "map_graph",
+    "share_in_memory",
 ]

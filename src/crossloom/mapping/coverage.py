@@ -8,15 +8,46 @@ from typing import Literal
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from crossloom.errors import GraphError
 from crossloom.graph import Digital, Graph, Input, Matrix, NodeRef, TensorRef, measure_shapes
 from crossloom.mapping.map_graph import MappedGraph
 
 Shapes = Mapping[str, tuple[int, ...]]
 
 _PRODUCTS = frozenset(
-    """matmul mm bmm addmm addbmm baddbmm mv addmv dot vdot inner linear bilinear einsum tensordot
-    scaled_dot_product_attention conv1d conv2d conv3d convolution conv_transpose1d conv_transpose2d
-    conv_transpose3d lstm gru rnn_tanh rnn_relu lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell""".split()
+    [
+        "matmul",
+        "mm",
+        "bmm",
+        "addmm",
+        "addbmm",
+        "baddbmm",
+        "mv",
+        "addmv",
+        "dot",
+        "vdot",
+        "inner",
+        "linear",
+        "bilinear",
+        "einsum",
+        "tensordot",
+        "scaled_dot_product_attention",
+        "conv1d",
+        "conv2d",
+        "conv3d",
+        "convolution",
+        "conv_transpose1d",
+        "conv_transpose2d",
+        "conv_transpose3d",
+        "lstm",
+        "gru",
+        "rnn_tanh",
+        "rnn_relu",
+        "lstm_cell",
+        "gru_cell",
+        "rnn_tanh_cell",
+        "rnn_relu_cell",
+    ]
 )
 
 
@@ -60,7 +91,7 @@ def share_in_memory(rows: Iterable[NodeCoverage]) -> float:
 def _cover(mapped: MappedGraph, node: Matrix | Digital, shapes: Shapes) -> NodeCoverage:
     if isinstance(node, Matrix):
         weight = mapped.quantized.layers[node.name].weight
-        macs = weight.numel() * prod(_positions(node, shapes[node.name]))
+        macs = weight.numel() * _num_vectors(node, shapes[node.name]) // _samples(mapped.quantized.graph)
         kind = f"conv{node.window.num_axes}d" if node.window else "linear"
         if node.name in mapped.schemes:
             return NodeCoverage(node.name, kind, node.layer, "memory", "a stored matrix", macs)
@@ -72,9 +103,15 @@ def _cover(mapped: MappedGraph, node: Matrix | Digital, shapes: Shapes) -> NodeC
     return NodeCoverage(node.name, node.operation, node.layer, "digital", _why_digital(graph, node), macs)
 
 
-def _positions(node: Matrix, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The axes of a node's output that count input vectors."""
-    return shape[2:] if node.window else shape[:-1]
+def _num_vectors(node: Matrix, shape: tuple[int, ...]) -> int:
+    """How many input vectors a node's output of this shape comes from."""
+    return shape[0] * prod(shape[2:]) if node.window else prod(shape[:-1])
+
+
+def _samples(graph: Graph) -> int:
+    """The samples that shapes are measured for: 1, or the batch that the model fixes."""
+    shape = graph.inputs[0].shape
+    return shape[0] or 1 if shape else 1
 
 
 def _is_product(node: Digital) -> bool:
@@ -95,9 +132,12 @@ def _count(graph: Graph, node: Digital, shapes: Shapes) -> int | None:
         return None
     inputs = tuple(Input(name, shapes[name], "float32") for name in sources)
     counter = FlopCounterMode(display=False)
-    with counter, torch.no_grad():
-        measure_shapes(Graph((*inputs, node), (node.name,), True, graph.tensors))
-    return counter.get_total_flops() // 2 or None
+    try:
+        with counter, torch.no_grad():
+            measure_shapes(Graph((*inputs, node), (node.name,), True, graph.tensors))
+    except GraphError:  # its operands are no float32 numbers
+        return None
+    return counter.get_total_flops() // (2 * _samples(graph)) or None
 
 
 def _leaves(value: object) -> list[object]:

@@ -66,9 +66,9 @@ def import_model(
     if isinstance(model, Graph):
         return model
     if isinstance(model, str | Path):
-        from crossloom.graph.onnx import load_onnx
+        from crossloom.graph.onnx import import_onnx
 
-        return trace(load_onnx(model), example)
+        return import_onnx(model, example)
     return trace(model, example)
 
 

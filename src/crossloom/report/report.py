@@ -1,0 +1,170 @@
+"""The report: one set of facts, shown three ways."""
+
+import json
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from crossloom.artefacts import atomic_path
+from crossloom.errors import ConfigError, DataError
+from crossloom.pipeline import Waterfall, waterfall
+from crossloom.placement import Placement
+from crossloom.programming import ProgrammedChips
+from crossloom.report.facts import gather_facts
+from crossloom.runtime import RunResult
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Labels = torch.Tensor | Sequence[int]
+
+
+class Report:
+    """What became of a model on its chips: where its accuracy went, how faithful each layer is, which tile lies
+    where, how the cells were programmed, and how all that was made.
+
+    Args:
+        placement: where the tiles lie; the chips must hold it.
+        chips: the programmed chips.
+        result: what they answered.
+        labels: [sample] class numbers of the result's inputs; None compares with the float network alone.
+        waterfall: known already; else the inputs run once more at every station when the report is first shown.
+        title: of the report; None names the system.
+
+    Raises:
+        ConfigError: the chips hold another placement, or the result is another model's.
+        DataError: labels that are no class numbers, or not one for each sample.
+    """
+
+    def __init__(
+        self,
+        placement: Placement,
+        chips: ProgrammedChips,
+        result: RunResult,
+        labels: Labels | None = None,
+        *,
+        waterfall: Waterfall | None = None,
+        title: str | None = None,
+    ) -> None:
+        _check_kinds(placement, chips, result, waterfall)
+        _check_placement(placement, chips)
+        _check_result(chips, result)
+        self._chips, self._result, self._title = chips, result, title
+        self._labels = None if labels is None else _check_labels(labels, result)
+        self._given = waterfall
+
+    @cached_property
+    def waterfall(self) -> Waterfall:
+        """The accuracy at every station of the way."""
+        return self._given or waterfall(self._chips, self._result, self._labels)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything that the page shows, as plain data in SI units."""
+        return json.loads(json.dumps(self._facts, allow_nan=False))
+
+    def to_html(self) -> str:
+        """One page that needs nothing but itself."""
+        from crossloom.report.html import render_page
+
+        return render_page(self._facts)
+
+    def summary(self) -> str:
+        """The report for a terminal of 100 columns, without colours."""
+        from crossloom.report.terminal import render_text
+
+        return render_text(self._facts)
+
+    def print(self, console: "Console | None" = None) -> None:
+        """Show the report on a terminal."""
+        from crossloom.report.terminal import print_report
+
+        print_report(self._facts, console)
+
+    def save(self, path: str | Path) -> None:
+        """Write `.html`, `.json` or `.txt`, atomically. ConfigError for another suffix."""
+        render = self._renderer(Path(path))
+        text = render()
+        with atomic_path(path) as temporary:
+            temporary.write_text(text, "utf-8")
+
+    def __repr__(self) -> str:
+        return f"Report({self._chips.placement.system.name}, {len(self._result.inputs[0])} samples)"
+
+    def _renderer(self, path: Path) -> Callable[[], str]:
+        renderers = {".html": self.to_html, ".json": self._to_json_text, ".txt": self.summary}
+        if path.suffix.lower() not in renderers:
+            raise ConfigError(
+                f"need a report called …{', …'.join(renderers)}, got {path.name!r}; the suffix decides what is written"
+            )
+        return renderers[path.suffix.lower()]
+
+    def _to_json_text(self) -> str:
+        return json.dumps(self._facts, allow_nan=False, ensure_ascii=False, indent=1)
+
+    @cached_property
+    def _facts(self) -> dict[str, Any]:
+        return gather_facts(self._chips, self._result, self.waterfall, self._labels is not None, self._title)
+
+
+def _check_kinds(placement: object, chips: object, result: object, known: object) -> None:
+    wanted = (
+        (placement, Placement),
+        (chips, ProgrammedChips),
+        (result, RunResult),
+        (known or None, Waterfall),
+    )
+    for value, kind in wanted:
+        if not isinstance(value, kind) and not (kind is Waterfall and value is None):
+            raise ConfigError(
+                f"need Report(placement, chips, result), got a {type(value).__name__} where a {kind.__name__} belongs"
+            )
+
+
+def _check_placement(placement: Placement, chips: ProgrammedChips) -> None:
+    """The same tiles at the same sites; what they are set to may differ."""
+    own, held = placement, chips.placement
+    blocks = [[(tile.layer, tile.block, tile.copy) for tile in each.mapped.tiles] for each in (own, held)]
+    if own.sites != held.sites or blocks[0] != blocks[1]:
+        raise ConfigError("these chips hold another placement; give the one that they were programmed with")
+
+
+def _check_result(chips: ProgrammedChips, result: RunResult) -> None:
+    names = {node.name for node in chips.placement.mapped.quantized.graph.matrices}
+    if set(result.modes) != names:
+        odd = sorted(set(result.modes) ^ names)[0]
+        raise ConfigError(
+            f"this result is another model's: the layer {odd!r} is in one of them only; run these chips"
+        )
+
+
+def _check_labels(labels: Labels, result: RunResult) -> torch.Tensor:
+    """Class numbers as a tensor [sample]."""
+    num_samples = len(result.inputs[0])
+    try:
+        numbers = torch.as_tensor(labels).cpu()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError(
+            f"labels: need one class number per sample, got {type(labels).__name__} ({error})"
+        ) from None
+    if (
+        numbers.dim() != 1
+        or numbers.is_floating_point()
+        or numbers.is_complex()
+        or numbers.dtype == torch.bool
+    ):
+        shape = list(numbers.shape)
+        raise DataError(f"labels: need whole class numbers [sample], got {numbers.dtype} of shape {shape}")
+    if len(numbers) != num_samples:
+        raise DataError(f"labels: need one for each of {num_samples} samples, got {len(numbers)}")
+    outputs = result.outputs if isinstance(result.outputs, torch.Tensor) else result.outputs[0]
+    if (
+        outputs.dim() == 2
+        and len(numbers)
+        and not 0 <= int(numbers.min()) <= int(numbers.max()) < outputs.shape[1]
+    ):
+        wrong = next(int(number) for number in numbers if not 0 <= number < outputs.shape[1])
+        raise DataError(f"labels: need class numbers from 0 to {outputs.shape[1] - 1}, got {wrong}")
+    return numbers
