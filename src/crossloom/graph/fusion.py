@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
-from torch.nn.utils.fusion import fuse_conv_bn_weights, fuse_linear_bn_weights
 
 from crossloom.graph.names import unique_name
 from crossloom.graph.nodes import Digital, Graph, Matrix, Node, NodeRef, TensorRef
@@ -47,7 +46,9 @@ def _host(node: Node, nodes: dict[str, Node], uses: Counter[str]) -> Matrix | No
 class FoldBatchNorm:
     """Batch norm in eval mode after a matrix becomes part of its weight and bias.
 
-    w' = w γ/√(σ² + ε),  b' = (b − μ) γ/√(σ² + ε) + β  with the norm's stored μ, σ², γ, β, ε.
+    w' = w γ/√(σ² + ε),  b' = (b − μ) γ/√(σ² + ε) + β  with the norm's stored μ, σ², γ, β, ε. In just this
+    order and with a correctly rounded root, unlike `torch.nn.utils.fusion`: it is what `torch.onnx.export` does
+    when it folds, so a model and its ONNX file give the same bits.
     """
 
     def __call__(self, graph: Graph) -> Graph:
@@ -83,9 +84,10 @@ def _fold(matrix: Matrix, node: Digital, tensors: Tensors) -> tuple[torch.Tensor
     scale = tensors[node.args[1].name] if node.args[1] else torch.ones_like(mean)
     shift = tensors[node.args[2].name] if node.args[2] else torch.zeros_like(mean)
     bias = tensors[matrix.bias] if matrix.bias else torch.zeros_like(mean)
-    fuse = fuse_conv_bn_weights if matrix.window else fuse_linear_bn_weights
-    weight, bias = fuse(tensors[matrix.weight], bias, mean, variance, node.args[7], scale, shift)
-    return weight.detach(), bias.detach()
+    weight = tensors[matrix.weight]
+    factor = scale / (variance + node.args[7]).double().sqrt().to(scale.dtype)
+    folded = weight * factor.view(-1, *[1] * (weight.dim() - 1))
+    return folded.detach(), ((bias - mean) * factor + shift).detach()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-_MUCH_CLIPPING = 0.05
+_MUCH_CLIPPING = 0.2
 
 
 def gather_notes(facts: dict[str, Any], notes: Sequence[str], has_labels: bool) -> list[str]:
@@ -27,7 +27,7 @@ def _digital(facts: dict[str, Any]) -> list[str]:
     if not kept:
         return []
     share, names = sum(row["macs_share"] for row in kept), _first([row["name"] for row in kept])
-    return [f"{len(kept)} layers stay digital by configuration ({share:.1%} of the multiplications): {names}"]
+    return [f"{_layers(kept)} kept digital by configuration ({share:.1%} of the multiplications): {names}"]
 
 
 def _failures(programming: dict[str, Any] | None) -> list[str]:
@@ -44,7 +44,7 @@ def _clipping(facts: dict[str, Any]) -> list[str]:
     if not clipped:
         return []
     return [
-        f"{len(clipped)} layers give more than {_MUCH_CLIPPING:.0%} of their codes at the converter's ends "
+        f"{_layers(clipped)}: more than {_MUCH_CLIPPING:.0%} of the codes lie at the converter's ends "
         f"({_first(clipped)}); a shorter integration time would clip less"
     ]
 
@@ -54,6 +54,10 @@ def _unmeasured(facts: dict[str, Any]) -> list[str]:
     return (
         ["the layers' quality was not measured in this run; run with probe_samples=16"] if unmeasured else []
     )
+
+
+def _layers(layers: Sequence[Any]) -> str:
+    return "1 layer" if len(layers) == 1 else f"{len(layers)} layers"
 
 
 def _first(names: Sequence[str], most: int = 4) -> str:
