@@ -19,5 +19,6 @@ def format_si(value: float, unit: str, digits: int = 4) -> str:
     """
     if value == 0 or not isfinite(value):
         return f"{value:g} {unit}"
-    exponent = min(max(3 * floor(log10(abs(value)) / 3), -18), 12)
+    rounded = float(f"{value:.{digits - 1}e}")  # first, so that 0.99999 V is 1 V and not 1000 mV
+    exponent = min(max(3 * floor(log10(abs(rounded)) / 3), -18), 12)
     return f"{value / 10**exponent:.{digits}g} {_PREFIXES[exponent]}{unit}"

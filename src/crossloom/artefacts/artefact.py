@@ -37,7 +37,10 @@ class Artefact(ABC):
         return value
 
     def save(self, path: str | Path) -> None:
-        """Write to one file, atomically: an interrupted save leaves the old file whole."""
+        """Write to one file, atomically: an interrupted save leaves the old file whole.
+
+        Raises ArtefactError, naming the file, when it cannot be written.
+        """
         encoder = Encoder()
         body = {
             "kind": type(self).__name__,
@@ -47,8 +50,11 @@ class Artefact(ABC):
         body["sha256"] = {name: _digest(tensor) for name, tensor in encoder.tensors.items()}
         text = json.dumps(body, allow_nan=False)
         metadata = {_KEY: text, "sha256": hashlib.sha256(text.encode()).hexdigest()}
-        with atomic_path(path) as temporary:
-            save_file(encoder.tensors, temporary, metadata=metadata)
+        try:
+            with atomic_path(path) as temporary:
+                save_file(encoder.tensors, temporary, metadata=metadata)
+        except (OSError, SafetensorError) as error:
+            raise ArtefactError(f"{path} cannot be written: {error}") from error
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -85,7 +91,10 @@ def _read(path: Path) -> tuple[str, Any]:
     for name, digest in body["sha256"].items():
         if name not in tensors or _digest(tensors[name]) != digest:
             raise ArtefactError("was altered: a tensor does not match its checksum; make it again")
-    return body["kind"], decoder(tensors)(body["value"])
+    try:
+        return body["kind"], decoder(tensors)(body["value"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ArtefactError(f"does not fit this version of crossloom ({error}); make it again") from error
 
 
 def _manifest(path: Path) -> dict[str, Any]:
@@ -96,9 +105,12 @@ def _manifest(path: Path) -> dict[str, Any]:
     if hashlib.sha256(text.encode()).hexdigest() != metadata.get("sha256"):
         raise ArtefactError("was altered: the manifest does not match its checksum; make it again")
     body = json.loads(text)
-    if body["schema"] > SCHEMA_VERSION:
+    if not isinstance(body, dict) or not {"kind", "schema", "value", "sha256"} <= body.keys():
+        raise ArtefactError("is no file of crossloom's")
+    schema = body["schema"]
+    if schema > SCHEMA_VERSION:
         raise ArtefactError(
-            f"was written by a newer crossloom (schema {body['schema']}, this one reads up to "
+            f"was written by a newer crossloom (schema {schema}, this one reads up to "
             f"{SCHEMA_VERSION}); update crossloom"
         )
     return body

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
+from math import isfinite
 from typing import Any, TypeVar
 
 import torch
@@ -24,9 +25,11 @@ class Encoder:
 
     def __init__(self) -> None:
         self.tensors: dict[str, torch.Tensor] = {}
-        self._names: dict[int, str] = {}
+        self._names: dict[int, tuple[str, torch.Tensor]] = {}
 
     def encode(self, value: Any) -> Any:
+        if isinstance(value, float) and not isfinite(value):
+            return {"$float": str(value)}
         if value is None or isinstance(value, bool | int | float | str):
             return value
         if isinstance(value, torch.Tensor):
@@ -49,11 +52,12 @@ class Encoder:
         return value.model_dump(mode="json")
 
     def _store(self, tensor: torch.Tensor) -> str:
-        name = self._names.get(id(tensor))
-        if name is None:
-            name = self._names[id(tensor)] = f"t{len(self.tensors)}"
+        """The name under which a tensor is kept; one that comes twice is kept once."""
+        if id(tensor) not in self._names:
+            name = f"t{len(self.tensors)}"
+            self._names[id(tensor)] = (name, tensor)  # holds the tensor, so that no other takes its id
             self.tensors[name] = tensor.detach().to("cpu").contiguous().clone()
-        return name
+        return self._names[id(tensor)][0]
 
 
 def decoder(tensors: Mapping[str, torch.Tensor]) -> Callable[[Any], Any]:
@@ -66,6 +70,8 @@ def decoder(tensors: Mapping[str, torch.Tensor]) -> Callable[[Any], Any]:
             return data
         if "$tensor" in data:
             return tensors[data["$tensor"]]
+        if "$float" in data:
+            return float(data["$float"])
         if "$map" in data:
             return {decode(key): decode(item) for key, item in data["$map"]}
         return make(data["$type"], data["fields"])

@@ -1,11 +1,12 @@
 """Commands are checked before anything happens."""
 
 from collections.abc import Sequence
+from math import inf
 
 import torch
 
 from crossloom.errors import BackendError
-from crossloom.hardware import MvmCommand, Region
+from crossloom.hardware import Codes, MvmCommand, Region
 from crossloom.spec import MacroAddress, SystemSpec
 
 
@@ -31,17 +32,45 @@ def check_widths(region: Region, values: torch.Tensor) -> None:
         raise BackendError(f"values for {region} must be finite; nothing was written")
 
 
+def check_targets(region: Region, targets: torch.Tensor) -> None:
+    """BackendError when `targets` is not one conductance for every cell of the region."""
+    check_widths(region, targets)
+    if (targets < 0).any():
+        raise BackendError(f"conductances for {region} must not be negative; nothing was written")
+
+
+def check_elapsed(elapsed: float) -> None:
+    """BackendError when so much time cannot pass."""
+    if not elapsed >= 0:
+        raise BackendError(f"need elapsed >= 0 seconds, got {elapsed}")
+
+
+def check_codes(command: MvmCommand, codes: Codes) -> None:
+    """BackendError when a batch of codes is not as long as what the command multiplies it with."""
+    if codes.num_inputs != command.num_inputs:
+        raise BackendError(
+            f"{command.region} takes {command.num_inputs} inputs, got codes of {codes.num_inputs}"
+        )
+
+
 def check_together(spec: SystemSpec, commands: Sequence[MvmCommand]) -> None:
     """BackendError when commands cannot share one batch of codes, or one of them cannot be."""
+    if not commands:
+        raise BackendError("need at least one command to multiply a batch of codes")
     for command in commands:
         check_region(spec, command.address, command.region)
         wiring, region = command.wiring, command.region
         if region.num_rows % wiring.rows_per_input or region.num_columns % wiring.columns_per_output:
             raise BackendError(f"{region} cannot be wired as {wiring}: rows or columns are left over")
-        limit = spec.macro.readout.max_time
-        if command.integration_time <= 0 or (limit and command.integration_time > limit):
-            raise BackendError(f"the integration time must be in 1...{limit}, got {command.integration_time}")
+        _check_time(command.integration_time, spec.macro.readout.max_time)
     if len({(command.num_inputs, command.inputs) for command in commands}) > 1:
         raise BackendError(
             "commands that share a batch of codes need one input format and one number of inputs"
         )
+
+
+def _check_time(time: float, limit: int | None) -> None:
+    if limit is None and not 0 < time < inf:
+        raise BackendError(f"the integration time must be a positive number, got {time}")
+    if limit is not None and not 1 <= time <= limit:
+        raise BackendError(f"the integration time must be in 1...{limit}, got {time}")

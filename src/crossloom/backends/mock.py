@@ -4,7 +4,7 @@ from collections import Counter
 
 import torch
 
-from crossloom.backends.checks import check_region, check_widths
+from crossloom.backends.checks import check_codes, check_region, check_targets, check_together, check_widths
 from crossloom.circuits import effective_array, product
 from crossloom.errors import BackendError
 from crossloom.hardware import Backend, Codes, Draw, MvmCommand, Reading, Region
@@ -29,17 +29,17 @@ class MockBackend(Backend):
         return self._spec
 
     def pulse(self, address: MacroAddress, region: Region, widths: torch.Tensor) -> None:
-        self._count("pulse", address, region)
         check_widths(region, widths)
         response = self._spec.macro.cell.pulse
         if response is None:
             raise BackendError(f"{self._spec.name} does not say what pulses do")
+        self._count("pulse", address, region)
         self._block(address, region).add_(widths * (response.step / response.width))
 
     def set(self, address: MacroAddress, region: Region, targets: torch.Tensor) -> None:
         """Bring cells to `targets`, S, [row, column], exactly."""
+        check_targets(region, targets)
         self._count("set", address, region)
-        check_widths(region, targets)
         self._block(address, region).copy_(targets)
 
     def read(self, address: MacroAddress, region: Region) -> torch.Tensor:
@@ -47,6 +47,8 @@ class MockBackend(Backend):
         return self._block(address, region).clone()
 
     def mvm(self, command: MvmCommand, codes: Codes, draw: Draw, count_codes: bool = False) -> Reading:
+        check_together(self._spec, (command,))
+        check_codes(command, codes)
         self._count("mvm", command.address, command.region)
         cells = self._block(command.address, command.region)
         array = effective_array(cells, None, command.wiring, command.level_step)

@@ -18,6 +18,7 @@ from crossloom.hardware import (
     Reading,
     Region,
     Timed,
+    WindowedCodes,
 )
 from crossloom.spec import MacroAddress, SystemSpec
 
@@ -78,7 +79,7 @@ class _Line(Backend):
         )
 
     def mvm(self, command: MvmCommand, codes: Codes, draw: Draw, count_codes: bool = False) -> Reading:
-        place = f"{command} {type(codes).__name__} {draw} {count_codes}"
+        place = f"{command} {_layout(codes)} {draw} {count_codes}"
         return self._exchange(
             "mvm", place, (codes.values,), lambda chip: chip.mvm(command, codes, draw, count_codes)
         )
@@ -104,7 +105,7 @@ class RecordingBackend(_Line):
 
     def _exchange(self, verb: str, place: str, tensors: tuple[torch.Tensor, ...], ask: Any) -> Any:
         answer = ask(self._chips)
-        self._exchanges.append(Exchange(verb, place, _fingerprint(tensors), answer))
+        self._exchanges.append(Exchange(verb, place, _fingerprint(tensors), _copy(answer)))
         return answer
 
 
@@ -137,7 +138,20 @@ class RecordedBackend(_Line):
                 f"{' with other values' if (known.verb, known.place) == (verb, place) else ''}; record the session anew"
             )
         self._next += 1
-        return known.answer
+        return _copy(known.answer)
+
+
+def _layout(codes: Codes) -> str:
+    window = f" under {codes.window}" if isinstance(codes, WindowedCodes) else ""
+    return f"{type(codes).__name__} of {codes.num_samples} samples{window}"
+
+
+def _copy(answer: torch.Tensor | Reading | None) -> torch.Tensor | Reading | None:
+    """The same answer in tensors of its own: what a caller does to it leaves the recording as it is."""
+    if isinstance(answer, Reading):
+        counts = answer.codes and CodeCounts(answer.codes.lowest, answer.codes.counts.clone())
+        return Reading(answer.sums.clone(), counts)
+    return None if answer is None else answer.clone()
 
 
 def _fingerprint(tensors: tuple[torch.Tensor, ...]) -> str:

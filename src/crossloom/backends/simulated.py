@@ -7,7 +7,14 @@ from typing import Any, Self
 import torch
 
 from crossloom.artefacts import saved
-from crossloom.backends.checks import check_region, check_together, check_widths
+from crossloom.backends.checks import (
+    check_codes,
+    check_elapsed,
+    check_region,
+    check_targets,
+    check_together,
+    check_widths,
+)
 from crossloom.backends.macro_state import MacroState, deliver_macro
 from crossloom.backends.noise import sample_noise
 from crossloom.circuits import EffectiveArray, MacroFunction, effective_array, macro_function
@@ -28,6 +35,7 @@ class SimulatedChips:
     spec: SystemSpec
     seed: int
     macros: Mapping[MacroAddress, MacroState] = field(repr=False)
+    is_quiet: bool = False
 
 
 class SimulatedBackend(Backend):
@@ -76,7 +84,7 @@ class SimulatedBackend(Backend):
     def set(self, address: MacroAddress, region: Region, targets: torch.Tensor) -> None:
         """Bring cells to `targets` (S) in one event, with the error that the device model says remains."""
         check_region(self.spec, address, region)
-        check_widths(region, targets)
+        check_targets(region, targets)
         state, generator = self._begin(address, "set")
         self._change(address, region, self._model.set(_block(state, region), self._here(targets), generator))
 
@@ -84,10 +92,12 @@ class SimulatedBackend(Backend):
         check_region(self.spec, address, region)
         state, generator = self._begin(address, "read")
         self._put(address, state.with_cells(state.cells))
-        return read(self._model, _block(state, region), generator)
+        cells = _block(state, region)
+        return cells.conductance.clone() if self._is_quiet else read(self._model, cells, generator)
 
     def wait(self, elapsed: float) -> None:
         """Age all cells by `elapsed` seconds."""
+        check_elapsed(elapsed)
         for address in list(self._chips.macros):
             state, generator = self._begin(address, "relax")
             self._put(address, state.with_cells(self._model.relax(state.cells, elapsed, generator)))
@@ -98,11 +108,17 @@ class SimulatedBackend(Backend):
     def mvm_many(
         self, commands: Sequence[MvmCommand], codes: Codes, draw: Draw, count_codes: bool = False
     ) -> tuple[Reading, ...]:
-        """Several regions at once: one product for all, each with the noise that it would meet alone."""
+        """Several regions at once: one product for all, each with the noise that it would meet alone.
+
+        Codes may live on another torch device; the sums come back to it.
+        """
         commands = tuple(commands)
         function = self._function(commands)
+        check_codes(commands[0], codes)
+        home = codes.values.device
+        codes = codes.with_values(self._here(codes.values))
         answer = function(codes, None if self._is_quiet else self._noise(commands, codes, draw), count_codes)
-        parts = answer.sums.split([command.num_outputs for command in commands], 1)
+        parts = answer.sums.to(home).split([command.num_outputs for command in commands], 1)
         return tuple(
             Reading(part, answer.codes if number == 0 else None) for number, part in enumerate(parts)
         )
@@ -131,6 +147,7 @@ class SimulatedBackend(Backend):
         twin = SimulatedBackend(self.spec, self.seed, self._own_model, device)
         macros = {address: state.to(device) for address, state in self._chips.macros.items()}
         twin._chips = SimulatedChips(self.spec, self.seed, macros)
+        twin._is_quiet = self._is_quiet
         return twin
 
     def to_state(self) -> SimulatedChips:
@@ -139,13 +156,14 @@ class SimulatedBackend(Backend):
             raise BackendError(
                 "chips of a device model of your own cannot be saved; register it and name it in the spec"
             )
-        return SimulatedChips(self.spec, self.seed, dict(self._chips.macros))
+        return SimulatedChips(self.spec, self.seed, dict(self._chips.macros), self._is_quiet)
 
     @classmethod
     def from_state(cls, state: Any) -> Self:
         """The chips again."""
         backend = cls(state.spec, state.seed)
         backend._chips = SimulatedChips(state.spec, state.seed, dict(state.macros))
+        backend._is_quiet = state.is_quiet
         return backend
 
     def _state(self, address: MacroAddress) -> MacroState:
@@ -172,10 +190,11 @@ class SimulatedBackend(Backend):
 
     def _function(self, commands: tuple[MvmCommand, ...]) -> MacroFunction:
         """The fused function of these regions, made anew when their cells have changed."""
-        states = tuple(self._state(command.address) for command in commands)
         known = self._functions.get(commands)
-        if known is None or any(a.cells is not b.cells for a, b in zip(known[0], states, strict=True)):
+        if known is None:
             check_together(self.spec, commands)
+        states = tuple(self._state(command.address) for command in commands)
+        if known is None or any(a.cells is not b.cells for a, b in zip(known[0], states, strict=True)):
             known = self._functions[commands] = (states, self._make_function(commands, states))
         return known[1]
 

@@ -1,7 +1,7 @@
 """What a macro does with codes: input expansion, cells, noise, conversion, shift-and-add. Written once."""
 
 from crossloom.circuits.array import EffectiveArray, effective_array
-from crossloom.circuits.inputs import Cycles, expand
+from crossloom.circuits.inputs import Cycles, cycle_weights, expand
 from crossloom.circuits.macro import MacroFunction, macro_function
 from crossloom.circuits.product import product
 from crossloom.circuits.readout import convert, count_codes
@@ -12,6 +12,7 @@ __all__ = [
     "MacroFunction",
     "convert",
     "count_codes",
+    "cycle_weights",
     "effective_array",
     "expand",
     "macro_function",

@@ -35,6 +35,11 @@ def expand(codes: Codes, inputs: InputFormat, dac: DacSpec) -> Cycles:
     return Cycles(codes.with_values(values.flatten(0, 1)), weights)
 
 
+def cycle_weights(inputs: InputFormat, dac: DacSpec) -> torch.Tensor:
+    """How much every input cycle counts, [cycle]."""
+    return _split(torch.zeros(0, 0), inputs, dac)[1]
+
+
 def _split(values: torch.Tensor, inputs: InputFormat, dac: DacSpec) -> tuple[torch.Tensor, torch.Tensor]:
     """Values [vector, cycle, input, ...] and the weight of every cycle."""
     if isinstance(inputs.mode, BitSerial) and inputs.is_signed and not dac.is_signed:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 
 from crossloom.circuits.array import EffectiveArray
-from crossloom.circuits.inputs import Cycles, expand
+from crossloom.circuits.inputs import Cycles, cycle_weights, expand
 from crossloom.circuits.product import product
 from crossloom.circuits.readout import convert, count_codes
 from crossloom.hardware import Codes, InputFormat, Reading
@@ -22,6 +22,7 @@ from crossloom.spec import DacSpec, ReadoutSpec
 
 Noise = Callable[[tuple[int, ...]], torch.Tensor]
 _EXACT_FLOAT32 = 2.0**24
+_TINY = 1e-30  # keeps the gradient of the root finite
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,14 @@ class MacroFunction:
     """A region of a macro, ready to multiply.
 
     weights: [output, input], matrix times gain.  bias: [output], offsets in codes; None for none.
-    variance: [output, input] of one read, in codes squared; None when reads are exact.
+    variance: [output, input] of one read, in levels squared, or [1, input] where all outputs share it; None
+    when reads are exact.  gain: [output], codes per level.
     """
 
     weights: torch.Tensor
     bias: torch.Tensor | None
     variance: torch.Tensor | None
+    gain: torch.Tensor
     inputs: InputFormat
     dac: DacSpec
     readout: ReadoutSpec
@@ -51,20 +54,25 @@ class MacroFunction:
         cycles = expand(codes, self.inputs, self.dac)
         sums = product(cycles.codes, self.weights, self.bias)
         if noise is not None and self.variance is not None:
-            sums = sums + product(_squares(cycles.codes), self.variance).clamp_(min=0).sqrt_() * noise(
-                sums.shape
-            )
+            sums = self._disturb(sums, _squares(cycles.codes), noise)
         answered = convert(sums, self.readout.code_range)
         counts = count_codes(answered, self.readout.code_range) if with_counts else None
         return Reading(_add_up(answered, cycles, self.readout.code_range), counts)
 
     def _collapsed(self, codes: Codes, noise: Noise | None) -> torch.Tensor:
         """Ideal converters: all cycles at once, since sums of exact values need no cycles."""
-        sums = product(codes, self.weights, self.bias)
+        bias = None if self.bias is None else self.bias * cycle_weights(self.inputs, self.dac).sum().item()
+        sums = product(codes, self.weights, bias)
         if noise is None or self.variance is None:
             return sums
-        cycles = expand(codes, self.inputs, self.dac)
-        return sums + product(_power(cycles), self.variance).clamp_(min=0).sqrt_() * noise(sums.shape)
+        return self._disturb(sums, _power(expand(codes, self.inputs, self.dac)), noise)
+
+    def _disturb(self, sums: torch.Tensor, power: Codes, noise: Noise) -> torch.Tensor:
+        """Add read noise; `power` holds the squares of what the rows carry. `sums` is overwritten."""
+        assert self.variance is not None
+        spread = product(power, self.variance).clamp_(min=_TINY).sqrt()
+        drawn = noise(tuple(sums.shape)).to(sums.dtype)
+        return sums.add_(drawn * spread * self.gain.view(-1, *[1] * (sums.dim() - 2)))
 
 
 def macro_function(
@@ -82,9 +90,15 @@ def macro_function(
     """
     dtype = _precision(array.matrix, inputs, readout)
     weights = (array.matrix * gain).T.to(dtype).contiguous()
-    variance = None if array.variance is None else (array.variance * gain**2).T.to(dtype).contiguous()
+    variance = None if array.variance is None else _shared(array.variance).T.to(dtype).contiguous()
     bias = None if offset is None else offset.to(dtype)
-    return MacroFunction(weights, bias, variance, inputs, dac, readout)
+    return MacroFunction(weights, bias, variance, gain.to(dtype), inputs, dac, readout)
+
+
+def _shared(variance: torch.Tensor) -> torch.Tensor:
+    """One column for all outputs where every column is the same: [input, output] to [input, 1]."""
+    first = variance[:, :1]
+    return first if not variance.requires_grad and bool((variance == first).all()) else variance
 
 
 def _precision(matrix: torch.Tensor, inputs: InputFormat, readout: ReadoutSpec) -> torch.dtype:

@@ -12,7 +12,9 @@ from crossloom.cli.demo import demo
 from crossloom.errors import CrossloomError
 
 BAD_INPUT, INTERRUPTED = 2, 130
-_UsageError = typer.BadParameter.__base__ or Exception  # typer may bring a click of its own, so it is asked
+_UsageError: type[Exception] = typer.BadParameter.__mro__[
+    1
+]  # typer may bring a click of its own, so it is asked
 
 app = typer.Typer(
     name="crossloom",

@@ -64,9 +64,9 @@ def load_digits() -> "tuple[Dataset, Dataset]":
 
     from crossloom.datasets import Dataset
 
-    digits = bundled.load_digits()
-    images = torch.tensor(digits["images"], dtype=torch.float32).unsqueeze(1) / 16
-    labels = torch.tensor(digits["target"])
+    pixels, classes = bundled.load_digits(return_X_y=True)
+    images = torch.tensor(pixels, dtype=torch.float32).view(-1, 1, 8, 8) / 16
+    labels = torch.tensor(classes)
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(SEED))
     train, test = order[:-450], order[-450:]
     return Dataset(images[train], labels[train], "digits train"), Dataset(
@@ -98,6 +98,7 @@ def train_network(train: "Dataset") -> "torch.nn.Module":
 
     from crossloom.progress import track
 
+    assert train.labels is not None
     steps = NUM_EPOCHS * -(-len(train) // BATCH_SIZE)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)

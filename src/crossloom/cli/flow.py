@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from crossloom.cli import options
-from crossloom.cli.choices import Choices, read_system
 from crossloom.cli.models import is_model
 from crossloom.cli.outputs import check_file, check_folder, finish_report
 from crossloom.errors import ConfigError
@@ -32,6 +31,7 @@ def compile_model(
 
     Example: crossloom compile net.onnx --system tsinghua_c200 --data mnist
     """
+    from crossloom.cli.choices import Choices, read_system
     from crossloom.cli.steps import make_placement
 
     check_file(output)
@@ -95,6 +95,8 @@ def run_model(
 
     Example: crossloom run resnet32.onnx --system tsinghua_c200 --data cifar10 --limit 1000
     """
+    from crossloom.cli.choices import Choices, read_system
+
     folder = check_folder(output or Path("out") / Path(source.replace(":", ".")).stem)
     choices = Choices(weight_bits, activation_bits, encoding, slicing, bits_per_cell, input_mode, copies)
     if not is_model(source) and (system, overrides, draws, choices) != (None, None, 1, Choices()):
@@ -123,17 +125,17 @@ def run_model(
         placement.save(folder / "placement.xloom")
         chips = program_simulated(placement, seed)
         chips.save(folder / "chips.xloom")
-    report = answer(chips, dataset, size, mode, seed, folder)
+    report = answer(chips, dataset, size, mode.value, seed, folder)
     finish_report(report, folder)
     if draws > 1:
-        print(run_draws(chips, dataset, size, mode, range(seed, seed + draws), folder))
+        print(run_draws(chips, dataset, size, mode.value, range(seed, seed + draws), folder))
 
 
 def report_result(
     chips: Annotated[Path, typer.Argument(metavar="CHIPS", help="A file that `program` or `run` wrote.")],
     result: Annotated[Path, typer.Argument(metavar="RESULT", help="The file result.xloom that `run` wrote.")],
     output: options.Output = Path("report.html"),
-    data: options.Data = None,
+    data: options.AnsweredData = None,
     split: options.Split = options.SplitName.test,
     labels: options.Labels = None,
     normalize: options.Normalize = None,

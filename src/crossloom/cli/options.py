@@ -73,8 +73,14 @@ Data = Annotated[
         "--data",
         "-d",
         metavar="PATH|NAME",
-        help="Folder or file: CIFAR-10, MNIST, EMNIST, .npz, .safetensors; or a set's name in $CROSSLOOM_DATA, which is the default.",
+        help="CIFAR-10, MNIST, EMNIST, .npz or .safetensors; or a set's name in $CROSSLOOM_DATA, the default.",
         rich_help_panel=_DATA,
+    ),
+]
+AnsweredData = Annotated[
+    str | None,
+    typer.Option(
+        "--data", "-d", metavar="PATH|NAME", help="What was answered, for its labels.", rich_help_panel=_DATA
     ),
 ]
 Normalize = Annotated[
@@ -88,7 +94,7 @@ Normalize = Annotated[
 Samples = Annotated[
     int,
     typer.Option(
-        min=1, help="Calibrate on the first so many samples of the train split.", rich_help_panel=_DATA
+        min=1, metavar="N", help="Calibrate on so many samples of the train split.", rich_help_panel=_DATA
     ),
 ]
 Labels = Annotated[
@@ -101,50 +107,63 @@ Labels = Annotated[
 ]
 Split = Annotated[SplitName, typer.Option(help="Which part of the data to answer.", rich_help_panel=_DATA)]
 WeightBits = Annotated[
-    int | None, typer.Option(min=2, max=16, help="Of a quantised weight.", rich_help_panel=_CHOICES)
+    int | None, typer.Option(min=2, max=16, metavar="N", help="Bits of a weight.", rich_help_panel=_CHOICES)
 ]
 ActivationBits = Annotated[
-    int | None, typer.Option(min=2, max=16, help="Of a quantised input of a layer.", rich_help_panel=_CHOICES)
+    int | None,
+    typer.Option(min=2, max=16, metavar="N", help="Bits of a layer's input.", rich_help_panel=_CHOICES),
 ]
 Encoding = Annotated[
     EncodingName | None,
-    typer.Option(help="How signed weights become conductances.", rich_help_panel=_CHOICES),
+    typer.Option(metavar="NAME", help="differential_pair or offset_column.", rich_help_panel=_CHOICES),
 ]
 Slicing = Annotated[
-    SlicingName | None, typer.Option(help="How weights are cut to fit cells.", rich_help_panel=_CHOICES)
+    SlicingName | None,
+    typer.Option(metavar="NAME", help="whole, sign_magnitude or twos_complement.", rich_help_panel=_CHOICES),
 ]
 BitsPerCell = Annotated[
     int | None,
     typer.Option(
-        min=1, max=16, help="Of a slice; needs a --slicing other than whole.", rich_help_panel=_CHOICES
+        min=1, max=16, metavar="N", help="Bits of a slice, unless it is whole.", rich_help_panel=_CHOICES
     ),
 ]
 InputMode = Annotated[
-    InputModeName | None, typer.Option(help="How inputs become pulses.", rich_help_panel=_CHOICES)
+    InputModeName | None,
+    typer.Option(metavar="NAME", help="bit_serial, pulse or multi_level.", rich_help_panel=_CHOICES),
 ]
 Copies = Annotated[
     int,
     typer.Option(
-        min=1, max=64, help="The same tiles several times, to average errors.", rich_help_panel=_CHOICES
+        min=1, max=64, metavar="N", help="Each tile so often, to average errors.", rich_help_panel=_CHOICES
     ),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Other seeds, other simulated chips and other read noise.")]
+Seed = Annotated[
+    int, typer.Option(min=0, metavar="N", help="Other seeds, other simulated chips and other read noise.")
+]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")]
 Folder = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="DIR", help="Folder of the results.", show_default="out/NAME"),
 ]
 Limit = Annotated[
-    int | None, typer.Option(min=1, help="Answer only the first so many samples.", rich_help_panel=_DATA)
+    int | None,
+    typer.Option(min=1, metavar="N", help="Answer only the first so many samples.", rich_help_panel=_DATA),
 ]
 BatchSize = Annotated[
     int | None,
-    typer.Option(min=1, help="Samples that go through together; no answer depends on it.", show_default="64"),
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Samples that go through together; no answer depends on it.",
+        show_default="64",
+    ),
 ]
 Draws = Annotated[
     int,
     typer.Option(
-        min=1, help="Sets of chips to program, with seeds from --seed on: mean and spread of accuracy."
+        min=1,
+        metavar="N",
+        help="Sets of chips to program, with seeds from --seed on: mean and spread of accuracy.",
     ),
 ]
 Mode = Annotated[ModeName, typer.Option(help="Where layers run.")]

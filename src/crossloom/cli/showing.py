@@ -19,7 +19,7 @@ _UNITS = {
     "energy_per_bit": "J",
 }
 _SUFFIXES = {
-    **dict.fromkeys(("bits", "weight_bits", "activation_bits"), " bits"),
+    **dict.fromkeys(("bits", "weight_bits", "activation_bits"), "-bit"),
     "offset": " codes",
     "max_time": " time steps",
 }
@@ -40,7 +40,8 @@ def describe_system(system: SystemSpec) -> str:
             lines += ["", parent or "system"]
         source = _source_of(path, sources)
         mark = f"[{numbers[source]}]" if source else ""
-        lines.append(f"  {name:<24} {_text(name, value):<34} {mark}".rstrip())
+        row = f"  {name:<24} {_text(name, value):<34} {mark}"
+        lines += textwrap.wrap(row, _width(), subsequent_indent=" " * 27, replace_whitespace=False)
     lines += ["", "sources"]
     for text, number in numbers.items():
         lines += textwrap.wrap(
@@ -94,7 +95,9 @@ def _polynomial(spread: Mapping[str, Any], unit: str) -> str:
     terms = [format_si(coefficient, unit) for coefficient in spread["coefficients"]]
     x = f"(g / {format_si(spread['scale'], 'S')})"
     powers = ["", f" {x}", *(f" {x}^{power}" for power in range(2, len(terms)))]
-    return " + ".join(term + power for term, power in zip(terms, powers, strict=False))
+    return " + ".join(f"{term}{power}" for term, power in zip(terms, powers, strict=False)).replace(
+        "+ -", "- "
+    )
 
 
 def _option(item: Any) -> str:

@@ -35,9 +35,8 @@ def read_cifar(folder: Path, split: str, limit: int | None) -> tuple[torch.Tenso
 
 def _read_batch(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
     batch = _unpickle(path)
-    pixels, labels = (
-        (batch.get(name) for name in (b"data", b"labels")) if isinstance(batch, dict) else (None, None)
-    )
+    fields = batch if isinstance(batch, dict) else {}
+    pixels, labels = fields.get(b"data"), fields.get(b"labels")
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.shape[1:] != (_NUM_PIXELS,):
         got = (
             f"{pixels.dtype} {list(pixels.shape)}"
@@ -47,12 +46,15 @@ def _read_batch(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
         raise DataError(
             f"{path}: need data of uint8 [sample, {_NUM_PIXELS}], got {got}; fetch CIFAR-10 again"
         )
-    is_complete = isinstance(labels, list) and len(labels) == len(pixels)
-    if not is_complete or not all(isinstance(label, int) and 0 <= label < 10 for label in labels):
+    if not isinstance(labels, list) or len(labels) != len(pixels) or not all(map(_is_class, labels)):
         raise DataError(
-            f"{path}: need one label from 0 to 9 for each of {len(pixels)} images; fetch CIFAR-10 again"
+            f"{path}: need a label from 0 to 9 for each of {len(pixels)} images; fetch CIFAR-10 again"
         )
     return torch.from_numpy(pixels.copy()), torch.tensor(labels, dtype=torch.int64)
+
+
+def _is_class(label: object) -> bool:
+    return isinstance(label, int) and 0 <= label < 10
 
 
 def _unpickle(path: Path) -> Any:

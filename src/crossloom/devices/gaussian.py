@@ -28,7 +28,7 @@ class GaussianDevice(DeviceModel):
         drawn = torch.rand(shape, generator=cells, device=cells.device)
         fault = torch.full_like(state.fault, FREE)
         fault[drawn < self.spec.stuck_low] = STUCK_LOW
-        fault[drawn > 1 - self.spec.stuck_high] = STUCK_HIGH
+        fault[drawn >= 1 - self.spec.stuck_high] = STUCK_HIGH
         factor = torch.randn((), generator=chip, device=chip.device).item() * (self.spec.variation or 0.0)
         return CellState(self._hold(state.conductance, fault), state.age, fault, factor)
 
@@ -62,8 +62,11 @@ class GaussianDevice(DeviceModel):
         chip_factor: float,
         generator: torch.Generator,
     ) -> torch.Tensor:
-        """Draw `share` of the error's variance, and shift by the same share of the chip's own factor."""
-        settled = conductance * (1 + chip_factor * share)
+        """Draw `share` of the error's variance, and shift by the same share of the chip's own factor.
+
+        Both compose: settling by one share and then by another is settling by their sum.
+        """
+        settled = conductance * max(1 + chip_factor, 0.0) ** share
         if self.spec.programming_error is not None:
             drawn = torch.randn(conductance.shape, generator=generator, device=conductance.device)
             settled = settled + self.spec.programming_error.at(conductance) * share**0.5 * drawn

@@ -21,12 +21,14 @@ class IdealDevice(DeviceModel):
         return as_new(shape, self.cell, cells.device)
 
     def set(self, state: CellState, target: torch.Tensor, generator: torch.Generator) -> CellState:
-        conductance = target.to(state.conductance)
+        conductance = target.to(state.conductance, copy=True)
         return CellState(conductance, torch.zeros_like(state.age), state.fault, state.chip_factor)
 
     def pulse(self, state: CellState, widths: torch.Tensor, generator: torch.Generator) -> CellState:
-        change = nominal_change(widths, self.cell)
-        conductance = (state.conductance + change).clamp(self.cell.g_min, self.cell.g_max)
+        changed = state.conductance + nominal_change(widths, self.cell)
+        conductance = torch.where(
+            widths == 0, state.conductance, changed.clamp(self.cell.g_min, self.cell.g_max)
+        )
         return CellState(conductance, state.age.masked_fill(widths != 0, 0.0), state.fault, state.chip_factor)
 
     def read_noise(self, conductance: torch.Tensor) -> None:

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from crossloom.artefacts import Artefact, saved
 from crossloom.errors import ConfigError, GraphError
-from crossloom.mapping import MappedGraph
+from crossloom.mapping import MappedGraph, Tile
 from crossloom.placement.config import ForbiddenRegion, PlacementConfig
 from crossloom.placement.packing import Forbidden, Rectangle, pack
 from crossloom.placement.schedule import Step, make_schedule
@@ -54,7 +54,7 @@ class Placement(Artefact):
 
     def with_mapped(self, mapped: MappedGraph) -> "Placement":
         """The same sites for the same tiles with other settings. ConfigError when they are other tiles."""
-        if [tile.block for tile in mapped.tiles] != [tile.block for tile in self.mapped.tiles]:
+        if list(map(_shape, mapped.tiles)) != list(map(_shape, self.mapped.tiles)):
             raise ConfigError("these are other tiles than those that were placed; place them anew")
         return replace(self, mapped=mapped)
 
@@ -66,6 +66,11 @@ class Placement(Artefact):
             f"{self.system.num_macros} macros (area bound {self.area_bound}), {self.utilization:.1%} of their cells in "
             f"use; {len(self.schedule)} steps, {crosses:,} bytes a sample cross links"
         )
+
+
+def _shape(tile: Tile) -> Tile:
+    """All of a tile that its site depends on."""
+    return replace(tile, integration_time=1.0)
 
 
 def place(mapped: MappedGraph, config: PlacementConfig, system: SystemSpec) -> Placement:

@@ -34,6 +34,7 @@ def make_schedule(mapped: MappedGraph, addresses: Sequence[MacroAddress]) -> tup
     """Steps in an order in which they can run. `addresses` holds the macro of every tile."""
     graph = mapped.quantized.graph
     needs, shapes = matrix_dependencies(graph), measure_shapes(graph)
+    num_samples = next((node.shape[0] or 1 for node in graph.inputs if node.shape), 1)
     steps: list[Step] = []
     steps_of: dict[str, tuple[int, ...]] = {}
     for node in graph.matrices:
@@ -46,7 +47,8 @@ def make_schedule(mapped: MappedGraph, addresses: Sequence[MacroAddress]) -> tup
         first = len(steps)
         for chip in chips:
             here = tuple(tile for tile in tiles if addresses[tile].chip == chip)
-            steps.append(_step(mapped, node, chip, here, after, _num_vectors(node, shapes[node.name])))
+            num_vectors = _num_vectors(node, shapes[node.name], num_samples)
+            steps.append(_step(mapped, node, chip, here, after, num_vectors))
         steps_of[node.name] = tuple(range(first, len(steps)))
     return tuple(steps)
 
@@ -68,8 +70,10 @@ def _step(
     return Step(node.name, chip, tiles, num_vectors, after, bytes_in, bytes_out)
 
 
-def _num_vectors(node: Matrix, shape: tuple[int, ...]) -> int:
-    return prod(shape[2:] if node.window else shape[:-1])
+def _num_vectors(node: Matrix, shape: tuple[int, ...], num_samples: int) -> int:
+    """Input vectors of a node per sample, given the shape of its output for so many samples."""
+    num_outputs = shape[1 if node.window else -1]
+    return -(-prod(shape) // (num_outputs * num_samples))
 
 
 def matrix_dependencies(graph: Graph) -> dict[str, tuple[str, ...]]:

@@ -35,6 +35,8 @@ class ProgrammingPlan:
 
     def summary(self) -> str:
         """How many cells, where, and to which conductances."""
+        if not self.tiles:
+            return "ProgrammingPlan: nothing to write; every layer stays on the digital unit"
         lowest = min(tile.targets.min().item() for tile in self.tiles)
         highest = max(tile.targets.max().item() for tile in self.tiles)
         num_macros = len({tile.address for tile in self.tiles})

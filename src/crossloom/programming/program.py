@@ -13,6 +13,7 @@ from crossloom.placement import Placement
 from crossloom.programming.plan import PlannedTile, plan_programming
 from crossloom.programming.strategies import Strategy, Written, usual_strategy
 from crossloom.progress import track
+from crossloom.spec import SystemSpec
 from crossloom.units import format_si
 
 
@@ -147,15 +148,25 @@ def attach(placement: Placement, backend: Backend) -> ProgrammedChips:
 
 
 def _check_system(placement: Placement, backend: Backend) -> None:
-    wanted, got = placement.system, backend.spec
-    if (wanted.macro.crossbar.num_rows, wanted.macro.crossbar.num_columns, wanted.num_macros) != (
-        got.macro.crossbar.num_rows,
-        got.macro.crossbar.num_columns,
-        got.num_macros,
-    ):
+    wanted, got = _line(placement.system), _line(backend.spec)
+    differing = [name for name, value in wanted.items() if got[name] != value]
+    if differing:
         raise ProgramError(
-            f"the placement is for {wanted.name}, the backend is {got.name} with other macros; place it on {got.name}"
+            f"the placement is for {placement.system.name}, the backend is {backend.spec.name} with other "
+            f"{', '.join(differing)}; place it on {backend.spec.name}"
         )
+
+
+def _line(system: SystemSpec) -> dict[str, Any]:
+    """All of a system that placements rely on: addresses, crossbars, and what codes mean. Not what cells do."""
+    macro, readout = system.macro, system.macro.readout
+    return {
+        "macros": (system.num_chips, system.chip.num_cores, system.chip.core.num_macros),
+        "crossbars": (macro.crossbar.num_rows, macro.crossbar.num_columns, macro.pairing),
+        "conductances": (macro.cell.g_min, macro.cell.g_max, macro.cell.num_levels),
+        "drivers": (macro.dac.bits, macro.dac.is_signed, macro.dac.read_voltage, macro.input_modes),
+        "converters": (readout.bits, readout.is_signed, readout.integrator),
+    }
 
 
 def _write(item: PlannedTile, backend: Backend, strategy: Strategy) -> Written:

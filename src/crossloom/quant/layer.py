@@ -1,6 +1,7 @@
 """One quantised matrix operation: integer weights, and the steps that give codes their values."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -39,12 +40,12 @@ class QuantizedLayer:
     def input_range(self) -> tuple[int, int]:
         return code_range(self.input_bits, self.input_is_signed)
 
-    @property
+    @cached_property
     def largest_sum(self) -> int:
         """No sum of products of input codes and weights can be larger in magnitude."""
         return int(self.weight.flatten(1).long().abs().sum(1).max()) * self.input_range[1]
 
-    @property
+    @cached_property
     def exact_dtype(self) -> torch.dtype:
         """The narrowest floating-point type that adds up the products without rounding."""
         return torch.float32 if self.largest_sum < 2**24 else torch.float64

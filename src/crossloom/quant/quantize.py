@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 
 from crossloom.artefacts import Artefact, saved
-from crossloom.errors import DataError
+from crossloom.errors import DataError, GraphError
 from crossloom.graph import Graph, Interpreter, Matrix, check_inputs, float_matrix
 from crossloom.quant.config import QuantConfig
 from crossloom.quant.layer import QuantizedLayer, code_range
@@ -35,11 +35,23 @@ class QuantizedGraph(Artefact):
 def quantize(graph: Graph, config: QuantConfig, data: Iterable[tuple[torch.Tensor, ...]]) -> QuantizedGraph:
     """Find the steps of all weights and inputs, the latter on calibration batches (tuples of inputs).
 
-    Raises DataError when there are no batches, or they do not fit the graph, or are not finite.
+    Raises DataError when there are no batches, they do not fit the graph, or values are not finite; GraphError
+    when weights are not finite, or there are none.
     """
+    for node in graph.matrices:
+        _check_weight(graph, node)
     seen = _observe(graph, data)
     layers = {node.name: _quantize_layer(graph, node, config, seen[node.name]) for node in graph.matrices}
     return QuantizedGraph(graph, layers, config)
+
+
+def _check_weight(graph: Graph, node: Matrix) -> None:
+    for name in (node.weight, node.bias):
+        tensor = None if name is None else graph.tensors[name]
+        if tensor is not None and not tensor.numel():
+            raise GraphError(f"{node.name}: tensor {name!r} is empty, {list(tensor.shape)}; remove this layer")
+        if tensor is not None and not tensor.isfinite().all():
+            raise GraphError(f"{node.name}: tensor {name!r} holds NaN or infinite values; train or load it again")
 
 
 def _observe(graph: Graph, data: Iterable[tuple[torch.Tensor, ...]]) -> dict[str, torch.Tensor]:
@@ -70,6 +82,10 @@ def _thin(flat: torch.Tensor) -> torch.Tensor:
 
 
 def _quantize_layer(graph: Graph, node: Matrix, config: QuantConfig, seen: torch.Tensor) -> QuantizedLayer:
+    if not seen.isfinite().all():
+        raise DataError(
+            f"{node.name}: calibration data make NaN or infinite values at its input; check data and model"
+        )
     weight_bits = config.weight_bits or _DEFAULT_BITS
     input_bits = config.activation_bits or _DEFAULT_BITS
     is_signed = config.activations_are_signed

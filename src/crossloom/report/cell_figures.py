@@ -1,10 +1,13 @@
 """Pictures of cells: conductances, errors, pulses, and the worst tile."""
 
 from html import escape
+from itertools import pairwise
+from math import log10
 from typing import Any
 
 from crossloom.report.colors import level_colors
 from crossloom.report.formats import show_siemens
+from crossloom.units import format_si
 
 _MICRO = 1e6
 _DIVERGING = [[0, "#b2313f"], [0.25, "#e79a86"], [0.5, "#f5f4f2"], [0.75, "#8fb4dc"], [1, "#2a5aa6"]]
@@ -53,7 +56,7 @@ def draw_levels(programming: dict[str, Any]) -> dict[str, Any]:
     traces = []
     for level, color in zip(levels, level_colors(len(levels)), strict=True):
         shares = [100 * count / max(level["num_cells"], 1) for count in level["measured"]]
-        trace = _steps(edges, shares, "%{y:.1f}% at %{x:.2f} µS")
+        trace = _trimmed(_steps(edges, shares, "%{y:.1f}% at %{x:.2f} µS"))
         line = {"color": color, "width": 1.5, "shape": "hv"}
         traces.append(trace | {"line": line, "name": f"target {level['target'] * _MICRO:.2f} µS"})
     marks = [_mark(level["target"] * _MICRO, "var(--muted)") for level in levels]
@@ -113,7 +116,7 @@ def draw_worst_tile(tile: dict[str, Any]) -> dict[str, Any]:
         "zmin": -largest,
         "zmax": largest,
         "colorscale": _DIVERGING,
-        "colorbar": {"title": {"text": "error (µS)", "side": "right"}, "thickness": 12, "outlinewidth": 0},
+        "colorbar": {"ticksuffix": " µS", "nticks": 7, "thickness": 12, "outlinewidth": 0},
         "hovertemplate": f"{titles[0]} %{{x}}, {titles[1]} %{{y}}: %{{z:.2f}} µS<extra>{escape(tile['layer'])}</extra>",
     }
     layout = _layout(titles[0], titles[1])
@@ -135,8 +138,15 @@ def _steps(
     }
 
 
+def _trimmed(trace: dict[str, Any]) -> dict[str, Any]:
+    """The line without the zeros before its first and after its last point but one."""
+    found = [number for number, height in enumerate(trace["y"]) if height]
+    first, last = max(found[0] - 1, 0), found[-1] + 2
+    return trace | {"x": trace["x"][first:last], "y": trace["y"][first:last]}
+
+
 def _bars(edges: list[float], counts: list[int], hover: str) -> dict[str, Any]:
-    centres = [(low + high) / 2 * _MICRO for low, high in zip(edges, edges[1:], strict=False)]
+    centres = [(low + high) / 2 * _MICRO for low, high in pairwise(edges)]
     return {
         "type": "bar",
         "x": [round(centre, 5) for centre in centres],
@@ -154,13 +164,13 @@ def _mark(x: float, color: str) -> dict[str, Any]:
 
 def _logarithmic(counts: list[int]) -> dict[str, Any]:
     """A logarithmic axis from half a cell to above the highest bar."""
-    from math import log10
-
+    top = log10(max(*counts, 1))
+    decades = [10**power for power in range(int(top) + 1)]
     return {
         "type": "log",
-        "range": [-0.3, log10(max(*counts, 1)) + 0.3],
-        "dtick": 1,
-        "exponentformat": "power",
+        "range": [-0.3, top + 0.3],
+        "tickvals": decades,
+        "ticktext": [format_si(decade, "").strip() for decade in decades],
     }
 
 

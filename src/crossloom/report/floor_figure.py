@@ -50,7 +50,9 @@ def make_grid(system: dict[str, Any], num_macros: int) -> _Grid:
     steps = ((2, 1), (12, 2), (MAX_MACROS, 4)) if ratio >= _LONG else ((12, 4), (24, 6), (MAX_MACROS, 8))
     across = next(across for most, across in steps if num_macros <= most)
     width = _WIDTH / across - 16
-    return _Grid(rows, columns, is_turned, across, width, min(max(width / ratio, 56), 280))
+    return _Grid(
+        rows, columns, is_turned, across, width, min(max(width / ratio, 96 if ratio >= _LONG else 56), 280)
+    )
 
 
 def draw_floor_plan(facts: dict[str, Any]) -> dict[str, Any]:
@@ -70,7 +72,7 @@ def draw_floor_plan(facts: dict[str, Any]) -> dict[str, Any]:
         "margin": {"l": 0, "r": 0, "t": 0, "b": 8},
         "barmode": "overlay",
         "showlegend": False,
-        "dragmode": "pan",
+        "dragmode": "zoom",
         "uniformtext": {"mode": "hide", "minsize": 9},
         "xaxis": hidden | {"range": [-2, _WIDTH]},
         "yaxis": hidden | {"range": [height, 0]},

@@ -16,6 +16,15 @@ def show_count(number: float | None) -> str:
     return f"{number:,.0f}" if abs(number) < 1e7 else format_si(number, "", 3)
 
 
+def show_number_of(number: int, noun: str) -> str:
+    """How many of something.
+
+    >>> show_number_of(1, "macro"), show_number_of(1200, "tile")
+    ('1 macro', '1,200 tiles')
+    """
+    return f"{show_count(number)} {noun}{'' if number == 1 else 's'}"
+
+
 def show_share(share: float | None, digits: int = 1) -> str:
     """A share in per cent; what is above nothing never looks like nothing.
 
@@ -58,6 +67,11 @@ def show_siemens(value: float | None, digits: int = 3) -> str:
     return UNKNOWN if value is None else format_si(value, "S", digits)
 
 
+def show_micro(value: float | None) -> str:
+    """A number in millionths, for a column whose title has the unit."""
+    return UNKNOWN if value is None else f"{value * 1e6:.2f}"
+
+
 def show_bytes(number: float) -> str:
     """An amount of data.
 
@@ -67,7 +81,7 @@ def show_bytes(number: float) -> str:
     return f"{number:,.0f} B" if number < 1000 else format_si(number, "B", 3)
 
 
-def show_range(bounds: list[float] | None) -> str:
+def show_range(bounds: list[float] | None, digits: int = 3) -> str:
     """One number, or the lowest and the highest of several.
 
     >>> show_range([12.0, 12.0]), show_range([12.0, 63.0])
@@ -75,7 +89,7 @@ def show_range(bounds: list[float] | None) -> str:
     """
     if bounds is None:
         return UNKNOWN
-    shown = [f"{bound:.3g}" for bound in bounds]
+    shown = [f"{bound:.{digits}g}" for bound in bounds]
     return shown[0] if shown[0] == shown[1] else "–".join(shown)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from crossloom.report.colors import layer_colors
 from crossloom.report.figures import make_figures
 from crossloom.report.floor_figure import MAX_MACROS
-from crossloom.report.formats import show_bytes, show_count, show_db, show_share, show_siemens
+from crossloom.report.formats import show_bytes, show_count, show_db, show_number_of, show_share, show_siemens
 from crossloom.report.markup import Markup, as_markup, element, join
 from crossloom.report.tables import (
     MAX_ROWS,
@@ -150,7 +150,7 @@ def _layers(facts: dict[str, Any], figures: dict[str, Any]) -> Markup:
     explain = (
         "Signal-to-noise ratio of each layer's output given its own input; clipping: codes at the converter's ends; "
         "ADC use: entropy of the codes as a share of the converter's bits; n: integration time"
-        f"{_step(facts['system'])}; bits: of weights / inputs (u: unsigned); error: of the cells, rms."
+        f"{_step(facts['system'])}; bits: of weights / inputs (u: unsigned); error: of the cells, root mean square."
     )
     picture = [_picture("layers")] if "layers" in figures else []
     return _section("Layer by layer", *picture, layer_table(facts), explain=explain)
@@ -166,9 +166,10 @@ def _floor_plan(facts: dict[str, Any]) -> Markup:
     turned = system["num_rows"] > system["num_columns"]
     axes = ("left to right", "top to bottom") if turned else ("top to bottom", "left to right")
     explain = (
-        f"Each box is one macro: {system['num_rows']:,} rows ({axes[0]}), {system['num_columns']:,} columns ({axes[1]}). "
-        f"{placed['num_macros']} macros hold {facts['model']['num_tiles']} tiles; no placement could use fewer than "
-        f"{placed['area_bound']}. Point at a tile for its place; click a layer below to find it."
+        f"Each box is one macro: {system['num_rows']:,} rows ({axes[0]}) and {system['num_columns']:,} columns "
+        f"({axes[1]}), with the share of its cells in use. {show_number_of(facts['model']['num_tiles'], 'tile')} on "
+        f"{show_number_of(placed['num_macros'], 'macro')}; no placement could use fewer than {placed['area_bound']}. "
+        "Point at a tile for its place, drag to zoom, double-click to go back; click a layer below to find its tiles."
     )
     hidden = len(facts["macros"]) - MAX_MACROS
     more = (
@@ -236,9 +237,10 @@ def _schedule(facts: dict[str, Any]) -> Markup:
     hidden = placed["num_steps"] - MAX_ROWS
     more = [element("p", f"{hidden} more steps are in the JSON report.")] if hidden > 0 else []
     crossing = (
-        f"{placed['num_steps']} steps; {show_bytes(placed['bytes_per_sample'])} cross the links for each sample. The run "
-        f"over {facts['counts']['samples']:,} samples took {show_count(total['num_mvms'])} MVMs, "
-        f"{show_count(total['num_cycles'])} cycles, {show_count(total['num_conversions'])} conversions and "
+        f"{show_number_of(placed['num_steps'], 'step')}; {show_bytes(placed['bytes_per_sample'])} cross the links for "
+        f"each sample. The run over {show_number_of(facts['counts']['samples'], 'sample')} took "
+        f"{show_count(total['num_mvms'])} MVMs, {show_count(total['num_cycles'])} cycles, "
+        f"{show_count(total['num_conversions'])} conversions and "
         f"{show_bytes(total['bytes_in'] + total['bytes_out'])} over links."
     )
     steps = element("div", element("h3", "Steps, for one sample"), schedule_table(facts), *more)

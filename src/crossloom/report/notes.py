@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from crossloom.report.formats import show_number_of
+
 _MUCH_CLIPPING = 0.2
 
 
@@ -26,8 +28,9 @@ def _digital(facts: dict[str, Any]) -> list[str]:
     kept = [row for row in facts["layers"] if not row["is_mapped"]]
     if not kept:
         return []
-    share, names = sum(row["macs_share"] for row in kept), _first([row["name"] for row in kept])
-    return [f"{_layers(kept)} kept digital by configuration ({share:.1%} of the multiplications): {names}"]
+    count, names = show_number_of(len(kept), "layer"), _first([row["name"] for row in kept])
+    share = sum(row["macs_share"] for row in kept)
+    return [f"{count} kept digital by configuration ({share:.1%} of the multiplications): {names}"]
 
 
 def _failures(programming: dict[str, Any] | None) -> list[str]:
@@ -44,8 +47,8 @@ def _clipping(facts: dict[str, Any]) -> list[str]:
     if not clipped:
         return []
     return [
-        f"{_layers(clipped)}: more than {_MUCH_CLIPPING:.0%} of the codes lie at the converter's ends "
-        f"({_first(clipped)}); a shorter integration time would clip less"
+        f"{show_number_of(len(clipped), 'layer')} with more than {_MUCH_CLIPPING:.0%} of the codes at the converter's "
+        f"ends ({_first(clipped)}); a shorter integration time would clip less"
     ]
 
 
@@ -54,10 +57,6 @@ def _unmeasured(facts: dict[str, Any]) -> list[str]:
     return (
         ["the layers' quality was not measured in this run; run with probe_samples=16"] if unmeasured else []
     )
-
-
-def _layers(layers: Sequence[Any]) -> str:
-    return "1 layer" if len(layers) == 1 else f"{len(layers)} layers"
 
 
 def _first(names: Sequence[str], most: int = 4) -> str:

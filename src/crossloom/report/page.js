@@ -36,11 +36,8 @@
   };
 
   const draw = (holder) => {
-    const name = holder.dataset.figure;
-    const figure = figures[name];
-    const config = { responsive: true, displaylogo: false, displayModeBar: name === "floor" ? "hover" : false };
-    if (name === "floor") Object.assign(config, { scrollZoom: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] });
-    Plotly.react(holder, resolve(figure.data), themed(figure.layout), config);
+    const figure = figures[holder.dataset.figure];
+    Plotly.react(holder, resolve(figure.data), themed(figure.layout), { responsive: true, displayModeBar: false });
   };
 
   const find = (button) => {

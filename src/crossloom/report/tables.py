@@ -9,6 +9,7 @@ from crossloom.report.formats import (
     show_bytes,
     show_count,
     show_db,
+    show_micro,
     show_operation,
     show_points,
     show_range,
@@ -18,54 +19,40 @@ from crossloom.report.formats import (
 from crossloom.report.markup import Markup, element, join, table
 
 MAX_ROWS = 400
+_STATION_TITLES = {"accuracy": "accuracy", "agreement": "as float"}
+_LAYER_COLUMNS = (
+    *("layer|", "operation|", "runs in|", "MACs", "tiles", "chips", "bits", "encoding|"),
+    *("n", "SNR (dB)", "clipping", "ADC use", "error (µS)"),
+)
 _WHERE = {"chip": "memory", "integer": "digital, integer", "float": "digital, float"}
 
 
 def station_table(waterfall: dict[str, Any]) -> Markup:
     """What is known of every station."""
-    has_labels = waterfall["measure"] == "accuracy"
-    is_share = waterfall["measure"] != "snr_db"
-    columns = [
-        "station|",
-        *(["accuracy"] if has_labels else []),
-        *(["same as float", "points"] if is_share else []),
+    keys = {"accuracy": ["accuracy", "agreement"], "agreement": ["agreement"], "snr_db": []}[
+        waterfall["measure"]
     ]
+    titles = [_STATION_TITLES[key] for key in keys]
     rows = []
     for station in waterfall["stations"]:
-        figures = [show_share(station["accuracy"], 2)] if has_labels else []
-        if is_share:
-            figures += [show_share(station["agreement"], 2), show_points(station["drop"])]
+        figures = [show_share(station[key], 2) for key in keys]
+        figures[1:1] = [show_points(station["drop"])] if keys else []
         rows.append([station["name"], *figures, show_db(station["snr_db"], station["snr_db"] is None)])
-    return table([*columns, "SNR (dB)"], rows)
+    titles[1:1] = ["points"] if keys else []
+    return table(["station|", *titles, "SNR (dB)"], rows, "stations")
 
 
 def layer_table(facts: dict[str, Any]) -> Markup:
     """Every matrix operation: where it ran, how it lies in cells, how faithful it was."""
-    columns = [
-        "layer|",
-        "operation|",
-        "runs_in|",
-        "MACs",
-        "tiles",
-        "chips",
-        "bits",
-        "encoding|",
-        "n",
-        "SNR_(dB)",
-        "clipping",
-        "ADC_use",
-        "error",
-    ]
-    if facts["programming"] is None:
-        columns.remove("error")
+    columns = _LAYER_COLUMNS if facts["programming"] else _LAYER_COLUMNS[:-1]
     rows = []
     for row, color in zip(facts["layers"], layer_colors(len(facts["layers"])), strict=True):
         cells = [_name(row["name"], color), show_operation(row), _WHERE[row["runs"]], _bar(row["macs_share"])]
         cells += [row["num_tiles"] or UNKNOWN, _chips(row["chips"]), _bits(row), _lies(row)]
         cells += [show_range(row["integration_time"]), show_db(row["snr_db"], row["is_exact"])]
         cells += [show_share(row["clipping_rate"]), show_share(row["adc_use"], 0)]
-        rows.append([*cells, show_siemens(row["programming_error"])][: len(columns)])
-    return table([column.replace("_", " ") for column in columns], rows, "layers")
+        rows.append([*cells, show_micro(row["programming_error"])][: len(columns)])
+    return table(columns, rows, "layers")
 
 
 def _name(name: str, color: str) -> Markup:
@@ -127,7 +114,7 @@ def schedule_table(facts: dict[str, Any]) -> Markup:
             step["chip"],
             len(step["tiles"]),
             show_count(step["num_vectors"]),
-            ", ".join(map(str, step["after"])) or UNKNOWN,
+            ", ".join(map(str, sorted(step["after"]))) or UNKNOWN,
             show_bytes(step["bytes_in"]),
             show_bytes(step["bytes_out"]),
         ]

@@ -14,6 +14,7 @@ from crossloom.report.formats import (
     show_change,
     show_count,
     show_db,
+    show_micro,
     show_range,
     show_share,
     show_siemens,
@@ -109,25 +110,25 @@ def _bar(share: float) -> str:
 
 def _layers(facts: dict[str, Any]) -> RenderableType:
     table = _table("layers")
-    _columns(table, ["runs in", "MACs", "tiles", "bits", "n", "SNR (dB)", "clipping", "ADC use", "error"])
+    _columns(table, ["runs in", "MACs", "tiles", "bits", "n", "SNR (dB)", "clipping", "ADC use", "error µS"])
     for row in facts["layers"]:
         table.add_row(
-            Text(shorten(row["name"], 24)),
+            Text(shorten(row["name"], 22)),
             {"chip": "memory"}.get(row["runs"], row["runs"]),
             show_share(row["macs_share"]),
             str(row["num_tiles"]) if row["num_tiles"] else UNKNOWN,
             f"{row['weight_bits']}/{row['input_bits']}",
-            show_range(row["integration_time"]),
+            show_range(row["integration_time"], 2),
             show_db(row["snr_db"], row["is_exact"]),
             show_share(row["clipping_rate"]),
             show_share(row["adc_use"], 0),
-            show_siemens(row["programming_error"]),
+            show_micro(row["programming_error"]),
         )
     return table
 
 
 def _table(first: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", pad_edge=False)
     table.add_column(first, no_wrap=True)
     return table
 

@@ -23,8 +23,7 @@ from crossloom.mapping import Tile
 from crossloom.placement import Placement
 from crossloom.programming import region_of
 from crossloom.runtime.counts import ActionCounts
-
-_SUM_BYTES = 4
+from crossloom.runtime.samples import SampleLayout, SampleOrder, sample_order
 
 
 @dataclass(frozen=True)
@@ -50,13 +49,19 @@ class LayerOnChips:
             self._scheme.input_mode, self._layer.input_bits, self._layer.input_is_signed
         )
         self._groups = self._gather(placement)
+        self._steps = [step for step in placement.schedule if step.layer == node.name]
 
-    def codes(self, values: torch.Tensor) -> Codes:
-        """Quantise the layer's input, in the layout that its tiles take."""
+    def order(self, values: torch.Tensor, layout: SampleLayout | None, num_samples: int) -> SampleOrder:
+        """In which order the layer's input holds the samples of a batch."""
+        leading = values.shape[:-1] if self._node.window is None else values.shape[:1]
+        return sample_order(tuple(leading), layout, num_samples)
+
+    def codes(self, values: torch.Tensor, order: SampleOrder) -> Codes:
+        """Quantise the layer's input, in the layout that its tiles take, sample by sample."""
         codes = self._layer.quantize_input(values)
         if self._node.window is not None:
-            return WindowedCodes(codes, len(codes), self._node.window)
-        return DenseCodes(codes.flatten(0, -2), len(codes))
+            return WindowedCodes(order.by_sample(codes), order.num_samples, self._node.window)
+        return DenseCodes(order.by_sample(codes.reshape(-1, codes.shape[-1])), order.num_samples)
 
     def sums(self, codes: Codes, draw: Draw, count_codes: bool = False) -> tuple[torch.Tensor, list[Reading]]:
         """Sums of products [vector, output, *positions] as the chips see them, and the readings behind them."""
@@ -72,25 +77,26 @@ class LayerOnChips:
             ]
         return self._assemble(parts), readings
 
-    def shaped(self, sums: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    def shaped(self, sums: torch.Tensor, values: torch.Tensor, order: SampleOrder) -> torch.Tensor:
         """Sums in the layout of the node's output, given its input."""
+        sums = order.as_before(sums)
         return sums if self._node.window is not None else sums.view(*values.shape[:-1], -1)
 
-    def count(self, codes: Codes) -> ActionCounts:
+    def count(self, codes: Codes, num_samples: int) -> ActionCounts:
         """What one batch of codes makes the chips do."""
-        vectors, counts = codes.num_vectors, ActionCounts()
+        vectors = codes.num_vectors
+        counts = ActionCounts(
+            bytes_in=num_samples * sum(step.bytes_in for step in self._steps),
+            bytes_out=num_samples * sum(step.bytes_out for step in self._steps),
+        )
         cycles = vectors * self._inputs.num_cycles(self._macro.dac)
         for group in self._groups:
-            chips = len({command.address.chip for command in group.commands})
-            bits_in = vectors * (group.input_stop - group.input_start) * self._inputs.bits * chips
-            counts += ActionCounts(bytes_in=-(-bits_in // 8))
-            for tile, command in zip(group.tiles, group.commands, strict=True):
+            for command in group.commands:
                 counts += ActionCounts(
                     num_mvms=vectors,
                     num_cycles=cycles,
                     num_row_drives=cycles * command.region.num_rows,
                     num_conversions=cycles * command.num_outputs,
-                    bytes_out=vectors * (tile.output_stop - tile.output_start) * _SUM_BYTES,
                 )
         return counts
 
@@ -132,6 +138,8 @@ class LayerOnChips:
         num_outputs = len(self._layer.weight)
         if len(parts) == 1 and tile.output_stop - tile.output_start == num_outputs:
             return first
+        if len(self._groups) == 1 and self._scheme.copies == 1:
+            return torch.cat([sums for _, sums in parts], 1)
         copies, dtype = (
             self._scheme.copies,
             torch.float64 if self._scheme.copies > 1 else self._layer.exact_dtype,

@@ -9,7 +9,7 @@ import torch
 
 from crossloom.artefacts import Artefact, saved
 from crossloom.errors import ConfigError, DataError, RunError
-from crossloom.graph import Input, Interpreter, Matrix, check_inputs, find_node, float_matrix
+from crossloom.graph import Graph, Input, Interpreter, Matrix, check_inputs, find_node, float_matrix
 from crossloom.hardware import Draw
 from crossloom.programming import ProgrammedChips
 from crossloom.progress import track
@@ -17,11 +17,13 @@ from crossloom.quant import finish, integer_matrix
 from crossloom.registry import did_you_mean
 from crossloom.runtime.counts import ActionCounts, total
 from crossloom.runtime.layer import LayerOnChips
+from crossloom.runtime.samples import SampleLayout, sample_layouts
 from crossloom.runtime.probe import LayerProbe, LayerQuality, measure
 
 Batch = torch.Tensor | tuple[torch.Tensor, ...]
 Mode = Literal["chip", "integer", "float"]
 Hook = Callable[[LayerProbe], None]
+_BATCH = 64
 
 
 @saved
@@ -61,7 +63,7 @@ def run(
     chips: ProgrammedChips,
     inputs: Batch,
     *,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     mode: Mode = "chip",
     modes: Mapping[str, Mode] | None = None,
     hooks: Mapping[str, Hook] | None = None,
@@ -73,7 +75,8 @@ def run(
 
     Args:
         inputs: a tensor [sample, ...], or a tuple of them for several inputs.
-        batch_size: samples that go through together; the answers do not depend on it.
+        batch_size: samples that go through together; the answers do not depend on it. None takes what the
+            model fixes, or 64.
         mode: where layers run: on the chip, in the integer interpreter, or in float.
         modes: the same for single layers by name.
         hooks: called with a layer's input, ideal output and chip output, batch by batch.
@@ -83,14 +86,17 @@ def run(
 
     Raises DataError when inputs do not fit the model, RunError for unknown layers, before anything runs.
     """
-    batch = (inputs,) if isinstance(inputs, torch.Tensor) else tuple(inputs)
+    graph = chips.placement.mapped.quantized.graph
+    batch, fixed = _as_batch(inputs), _fixed_batch(graph.inputs)
+    batch_size = fixed or _BATCH if batch_size is None else batch_size
     placed = _modes(chips, mode, modes or {})
-    _check(chips, batch, batch_size, placed, hooks or {}, stop_at)
+    _check(graph, batch, batch_size, placed, hooks or {}, stop_at)
+    probe_samples = fixed if fixed and probe_samples else probe_samples
     executor = _Executor(chips, placed, hooks or {}, stop_at)
     with torch.no_grad():
         quality = executor.probe(tuple(part[:probe_samples] for part in batch), seed) if probe_samples else ()
         outputs = executor.run_all(batch, batch_size, seed)
-    is_single = chips.placement.mapped.quantized.graph.single_output or stop_at is not None
+    is_single = graph.single_output or stop_at is not None
     answer: Batch = outputs[0] if is_single and len(outputs) == 1 else outputs
     return RunResult(answer, batch, executor.counts, quality, placed, seed, _notes(chips, placed))
 
@@ -115,7 +121,7 @@ class _Executor:
             if modes[node.name] == "chip"
         }
         self._interpreter = Interpreter(quantized.graph, self._matrix)
-        self._draw = Draw(0)
+        self._draw, self._num_samples = Draw(0), 1
         self._quality: dict[str, LayerQuality] | None = None
         self.counts: dict[str, ActionCounts] = {}
 
@@ -126,17 +132,30 @@ class _Executor:
         starts = range(0, len(batch[0]), batch_size)
         parts = []
         for start in track(starts, "running", len(starts)):
-            self._draw = Draw(seed, start)
             pieces = tuple(part[start : start + batch_size] for part in batch)
-            parts.append(self._interpreter(pieces, stop_at=self._stop_at))
-        return parts[0] if len(parts) == 1 else tuple(map(torch.cat, zip(*parts, strict=True)))
+            parts.append(self._interpret(pieces, seed, start))
+        return parts[0] if len(parts) == 1 else tuple(_joined(pieces) for pieces in zip(*parts, strict=True))
 
     def probe(self, batch: tuple[torch.Tensor, ...], seed: int) -> tuple[LayerQuality, ...]:
         """The quality of every layer on the chips, on one small batch; counts nothing."""
-        self._quality, self._draw = {}, Draw(seed)
-        self._interpreter(batch, stop_at=self._stop_at)
+        self._quality = {}
+        self._interpret(batch, seed, 0)
         quality, self._quality = tuple(self._quality.values()), None
         return quality
+
+    def _interpret(
+        self, batch: tuple[torch.Tensor, ...], seed: int, first_sample: int
+    ) -> tuple[torch.Tensor, ...]:
+        self._draw, self._num_samples = Draw(seed, first_sample), len(batch[0])
+        return self._interpreter(batch, stop_at=self._stop_at)
+
+    def _layout(self, node: Matrix, values: torch.Tensor) -> SampleLayout | None:
+        is_plain = node.shape[0] is None and len(values) == self._num_samples
+        return SampleLayout() if is_plain else self._layouts.get(node.source)
+
+    @cached_property
+    def _layouts(self) -> dict[str, SampleLayout]:
+        return sample_layouts(self._quantized.graph)
 
     def _matrix(self, node: Matrix, values: torch.Tensor) -> torch.Tensor:
         if self._modes[node.name] == "float":
@@ -144,16 +163,29 @@ class _Executor:
         if self._modes[node.name] == "integer":
             return self._integer(node, values)
         layer, is_probe = self._on_chips[node.name], self._quality is not None
-        codes = layer.codes(values)
+        order = layer.order(values, self._layout(node, values), self._num_samples)
+        codes = layer.codes(values, order)
         sums, readings = layer.sums(codes, self._draw, count_codes=is_probe)
-        answer = finish(node, self._quantized.layers[node.name], layer.shaped(sums, values))
+        answer = finish(node, self._quantized.layers[node.name], layer.shaped(sums, values, order))
         if self._quality is not None:
             self._quality[node.name] = measure(node.name, self._integer(node, values), answer, readings)
             return answer
-        self.counts[node.name] = self.counts.get(node.name, ActionCounts()) + layer.count(codes)
+        self.counts[node.name] = self.counts.get(node.name, ActionCounts()) + layer.count(
+            codes, self._num_samples
+        )
         if node.name in self._hooks:
             self._hooks[node.name](LayerProbe(node.name, values, self._integer(node, values), answer))
         return answer
+
+
+def _joined(pieces: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The answers of all batches; samples must be in front."""
+    if not all(isinstance(piece, torch.Tensor) and piece.dim() for piece in pieces):
+        raise RunError(
+            "what was asked for has no axis of samples, so batches cannot be joined; give a batch_size that takes "
+            "all samples at once"
+        )
+    return torch.cat(tuple(pieces))
 
 
 def _modes(chips: ProgrammedChips, mode: Mode, modes: Mapping[str, Mode]) -> dict[str, Mode]:
@@ -173,29 +205,56 @@ def _modes(chips: ProgrammedChips, mode: Mode, modes: Mapping[str, Mode]) -> dic
     return placed
 
 
+def _as_batch(inputs: Batch) -> tuple[torch.Tensor, ...]:
+    if isinstance(inputs, torch.Tensor):
+        return (inputs,)
+    if not isinstance(inputs, tuple | list) or not all(isinstance(part, torch.Tensor) for part in inputs):
+        kinds = [type(part).__name__ for part in inputs] if isinstance(inputs, tuple | list) else inputs
+        raise DataError(f"inputs must be a tensor, or a tuple of tensors, got {_kind(kinds)}")
+    return tuple(inputs)
+
+
+def _kind(value: object) -> str:
+    return ", ".join(value) or "none at all" if isinstance(value, list) else type(value).__name__
+
+
+def _fixed_batch(wanted: Sequence[Input]) -> int | None:
+    """How many samples the model takes at a time, when it fixes that."""
+    return next((node.shape[0] for node in wanted if node.shape and node.shape[0] is not None), None)
+
+
 def _check(
-    chips: ProgrammedChips,
+    graph: Graph,
     batch: tuple[torch.Tensor, ...],
     batch_size: int,
     modes: Mapping[str, Mode],
     hooks: Mapping[str, Hook],
     stop_at: str | None,
 ) -> None:
-    graph = chips.placement.mapped.quantized.graph
     if batch_size < 1:
         raise ConfigError(f"need batch_size >= 1, got {batch_size}")
+    if any(part.dim() == 0 for part in batch):
+        raise DataError("inputs need an axis of samples in front, got a single number; use .reshape(1)")
     if len({len(part) for part in batch}) > 1:
         raise DataError(f"inputs need the same number of samples, got {[len(part) for part in batch]}")
     _check_static_batch(graph.inputs, batch, batch_size)
-    check_inputs(graph, tuple(part[:batch_size] for part in batch))
-    for part in batch:
-        if part.is_floating_point() and not torch.isfinite(part).all():
-            raise DataError("inputs hold NaN or infinite values; remove them first")
+    for piece in _pieces(graph.inputs, batch, batch_size):
+        check_inputs(graph, piece)
     for name in hooks:
         if modes.get(name) != "chip":
             raise RunError(f"hooks: no layer {name!r} runs on the chip; {did_you_mean(name, list(modes))}")
     if stop_at is not None:
         find_node(graph, stop_at)
+
+
+def _pieces(
+    wanted: Sequence[Input], batch: tuple[torch.Tensor, ...], batch_size: int
+) -> list[tuple[torch.Tensor, ...]]:
+    """The inputs as the model takes them: as a whole, unless it fixes its batch."""
+    if all(not node.shape or node.shape[0] is None for node in wanted):
+        return [batch]
+    starts = range(0, len(batch[0]), batch_size)
+    return [tuple(part[start : start + batch_size] for part in batch) for start in starts]
 
 
 def _check_static_batch(wanted: Sequence[Input], batch: tuple[torch.Tensor, ...], batch_size: int) -> None:

@@ -1,7 +1,7 @@
 """What every specification and configuration shares: frozen, strict, and plain in its refusals."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -15,11 +15,14 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, ser_json_inf_nan="strings")
     error_type: ClassVar[type[CrossloomError]] = ConfigError
 
-    def __init__(self, **fields: Any) -> None:
+    def __init__(self, /, **fields: Any) -> None:
         try:
             super().__init__(**fields)
         except ValidationError as error:
             raise self.error_type(explain(type(self), error)) from None
+
+    # Tells pydantic that nested values need not pass through here, so that errors carry the whole path.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any]) -> Self:
@@ -71,9 +74,25 @@ def _explain_one(model: type[BaseModel], item: Any) -> str:
     )
 
 
-def _fields_at(model: Any, location: tuple[int | str, ...]) -> list[str]:
+def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """The fields of the model inside `model` that a complaint about `location` means."""
     for part in location[:-1]:
-        field = getattr(model, "model_fields", {}).get(part)
-        if field is not None:
-            model = field.annotation
-    return list(getattr(model, "model_fields", {}))
+        field = model.model_fields.get(str(part))
+        # What is no field is a place in a tuple, a key, or the kind of one of several models.
+        inside = [model] if field is None else list(_models_in(field.annotation))
+        if field is not None and len(inside) > 1:
+            inside = [found for found in inside if _kind_of(found) in location] or inside
+        model = inside[0] if inside else model
+    return list(model.model_fields)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
+
+
+def _kind_of(model: type[BaseModel]) -> Any:
+    field = model.model_fields.get("kind")
+    return None if field is None else field.default

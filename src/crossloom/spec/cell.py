@@ -37,8 +37,11 @@ class SpreadSpec(Spec):
 
 
 def _constant(value: Any) -> Any:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return {"coefficients": (float(value),)} if is_number and value >= 0 and isfinite(value) else value
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return value
+    if not (value >= 0 and isfinite(value)):
+        raise ValueError("need a standard deviation of at least 0 siemens")
+    return {"coefficients": (float(value),)}
 
 
 Spread = Annotated[SpreadSpec, BeforeValidator(_constant)]

@@ -68,6 +68,12 @@ class ReadoutSpec(Spec):
             raise ValueError("an integrator needs a converter: give bits, or leave the integrator out")
         return self
 
+    @model_validator(mode="after")
+    def _there_is_a_code_above_zero(self) -> Self:
+        if self.is_signed and self.bits == 1:
+            raise ValueError("one bit of a signed converter is its sign alone: give bits >= 2, or is_signed = false")
+        return self
+
     @property
     def code_range(self) -> tuple[int, int] | None:
         """The lowest and the highest code; None when the converter is ideal."""

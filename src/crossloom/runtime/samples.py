@@ -1,0 +1,113 @@
+"""Where the samples of a batch lie in the values of a graph, so that each sample meets noise of its own.
+
+Most models keep samples along the first axis. Attention does not: it works on [token, sample, feature], and merges
+the first two axes for its output projection.
+"""
+
+from dataclasses import dataclass
+from math import prod
+
+import torch
+
+from crossloom.graph import Digital, Graph, Input, Matrix, Node, NodeRef, measure_shapes
+
+_SAME_ORDER = ("view", "_unsafe_view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze")
+
+
+@dataclass(frozen=True)
+class SampleLayout:
+    """The samples lie in axis `axis`, which merges [outer, sample, inner]."""
+
+    axis: int = 0
+    outer: int = 1
+    inner: int = 1
+
+
+@dataclass(frozen=True)
+class SampleOrder:
+    """Vectors, or images, in the order [outer, sample, inner]."""
+
+    outer: int
+    num_samples: int
+    inner: int
+
+    def by_sample(self, values: torch.Tensor) -> torch.Tensor:
+        """[outer * sample * inner, ...] with the samples in front."""
+        return _swap(values, self.outer, self.num_samples, self.inner)
+
+    def as_before(self, values: torch.Tensor) -> torch.Tensor:
+        """The inverse of `by_sample`."""
+        return _swap(values, self.num_samples, self.outer, self.inner)
+
+
+def sample_order(shape: tuple[int, ...], layout: SampleLayout | None, num_samples: int) -> SampleOrder:
+    """The order of values whose leading axes have this `shape`.
+
+    Where nothing is known, samples are taken to come one after the other; values that no sample owns count as
+    those of one.
+    """
+    number = prod(shape)
+    if layout is not None:
+        outer = layout.outer * prod(shape[: layout.axis])
+        inner = layout.inner * prod(shape[layout.axis + 1 :])
+        if outer * num_samples * inner == number:
+            return SampleOrder(outer, num_samples, inner)
+    owners = 1 if number % num_samples else num_samples
+    return SampleOrder(1, owners, number // owners)
+
+
+def sample_layouts(graph: Graph) -> dict[str, SampleLayout]:
+    """The layout of every node's value, where it can be told from the graph alone."""
+    shapes = measure_shapes(graph)
+    layouts: dict[str, SampleLayout] = {}
+    for node in graph.nodes:
+        source = next((name for name in _sources(node) if name in layouts), None)
+        if node.shape is None:  # a tuple: its parts are laid out as what it was made from
+            found = None if source is None else layouts[source]
+        else:
+            found = _layout(node, source, layouts, shapes)
+        if found is not None:
+            layouts[node.name] = found
+    return layouts
+
+
+def _layout(
+    node: Node, source: str | None, layouts: dict[str, SampleLayout], shapes: dict[str, tuple[int, ...]]
+) -> SampleLayout | None:
+    assert node.shape is not None
+    axes = [axis for axis, size in enumerate(node.shape) if size is None]
+    if len(axes) != 1 or node.name not in shapes:
+        return None
+    axis, shape = axes[0], shapes[node.name]
+    before = SampleLayout() if source is None else layouts[source]
+    if isinstance(node, Digital) and _name_of(node) in _SAME_ORDER and source in shapes:
+        flat = before.inner * prod(shapes[source][before.axis + 1 :])
+        inner, rest = divmod(flat, prod(shape[axis + 1 :]))
+        return None if rest or shape[axis] % inner else SampleLayout(axis, shape[axis] // inner, inner)
+    if shape[axis] == before.outer * before.inner:
+        return SampleLayout(axis, before.outer, before.inner)
+    return SampleLayout(axis) if shape[axis] == 1 else None
+
+
+def _name_of(node: Digital) -> str:
+    return node.operation.split(".")[1] if "." in node.operation else node.operation
+
+
+def _sources(node: Node) -> list[str]:
+    if isinstance(node, Input):
+        return []
+    if isinstance(node, Matrix):
+        return [node.source]
+    return _names((node.args, node.kwargs))
+
+
+def _names(value: object) -> list[str]:
+    if isinstance(value, NodeRef):
+        return [value.name]
+    return [name for item in value for name in _names(item)] if isinstance(value, tuple) else []
+
+
+def _swap(values: torch.Tensor, first: int, second: int, inner: int) -> torch.Tensor:
+    if first == 1 or second == 1:
+        return values
+    return values.unflatten(0, (first, second, inner)).transpose(0, 1).flatten(0, 2)
