@@ -11,10 +11,10 @@ demo: $(STAMP)
 	$(BIN)/crossloom demo --output out/demo
 
 test: $(STAMP) lint types layers
-	$(BIN)/pytest -m "not slow" -n $(WORKERS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n $(WORKERS)
 
 test-all: $(STAMP) lint types layers
-	$(BIN)/pytest -n $(WORKERS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -23,10 +23,11 @@ def refused(crossloom) -> Callable[..., str]:
     def call(*args: object) -> str:
         before = set(Path.cwd().rglob("*"))
         answer = crossloom(*args)
-        assert (answer.code, answer.err.count("\n")) == (2, 1), answer.err
-        assert answer.err.startswith("error: ")
+        lines = [line for line in answer.err.splitlines() if not line.startswith("note: ")]
+        assert (answer.code, len(lines)) == (2, 1), answer.err
+        assert lines[0].startswith("error: ")
         assert set(Path.cwd().rglob("*")) == before
-        return answer.err
+        return lines[0]
 
     return call
 
@@ -59,12 +60,10 @@ def test_a_change_that_cannot_be(refused, tiny: Path, change: str, said: str) ->
         ("net", "need a .onnx or .pt2 file"),
         ("tiny_models:make_nan", "finite"),
         ("tiny_models:make_branching", "depends on the data"),
-        ("tiny_models:make_wide", "use"),
     ],
 )
 def test_a_model_that_cannot_be_compiled(refused, tiny: Path, model: str, said: str) -> None:
-    small = ("--set", "num_chips=1")
-    assert said in refused("compile", model, *SYSTEM, "--data", tiny, *small)
+    assert said in refused("compile", model, *SYSTEM, "--data", tiny)
 
 
 def test_an_unsupported_onnx_operation_is_named_with_its_node(refused, tiny: Path) -> None:
@@ -98,8 +97,6 @@ def test_data_that_do_not_fit(
     refused, command: tuple[str, ...], arrays: dict[str, np.ndarray], said: str
 ) -> None:
     np.savez("bad.npz", **arrays)  # pyright: ignore[reportArgumentType]
-    answer = main([*command, "--data", "bad.npz", "-o", "bad"])
-    assert answer == 2
     assert said in refused(*command, "--data", "bad.npz", "-o", "bad")
 
 
@@ -152,7 +149,7 @@ def test_wrong_words_on_the_command_line(refused) -> None:
     assert "see crossloom --help" in refused("complie")
     assert "--sytem" in refused("compile", MODEL, "--sytem", "ideal")
     assert "bit_serail" in refused("compile", MODEL, "--input-mode", "bit_serail")
-    assert "17" in refused("compile", MODEL, "--weight-bits", 17)
+    assert "--weight-bits" in refused("compile", MODEL, "--weight-bits", 17)
     assert "not both" in refused("show", "ideal", "--json", "--toml")
 
 

@@ -67,6 +67,13 @@ def test_labels_from_a_file_take_the_place_of_the_datas(crossloom, tiny: Path, f
     assert f"{(own == usual).mean():.2%}" in answer.out
 
 
+def test_samples_of_one_class_alone_are_remarked_upon(crossloom, tiny: Path, finished: Path) -> None:
+    Path("labels.txt").write_text("1\n" * 32)
+    given = ("--data", tiny, "--labels", "labels.txt", "--mode", "float")
+    answer = crossloom("run", finished / "chips.xloom", *given)
+    assert answer.err == "note: all 32 samples are of class 1: is the file sorted?\n"
+
+
 def test_other_seeds_are_other_chips(crossloom, finished: Path) -> None:
     assert crossloom("program", finished / "placement.xloom", "--seed", 1).code == 0
     errors = [
@@ -123,16 +130,17 @@ def test_inputs_are_normalised_for_calibration_and_for_answers(crossloom, tiny: 
     assert torch.equal(RunResult.load("net/result.xloom").inputs[0], (inputs - 1) / 2)
 
 
-def test_an_onnx_file_runs(crossloom, tiny: Path) -> None:
-    save_onnx(Path("net.onnx"), "batch")
+@pytest.mark.parametrize("batch", ["batch", 6])
+def test_an_onnx_file_runs(crossloom, tiny: Path, batch: str | int) -> None:
+    save_onnx(Path("net.onnx"), batch)
     answer = crossloom("run", "net.onnx", *SYSTEM, "--data", tiny, "--limit", 8)
     assert answer.code == 0
     assert Path("out/net/report.html").is_file()
 
 
 def test_a_model_that_fixes_its_batch_gets_whole_batches(crossloom, tiny: Path) -> None:
-    save_onnx(Path("net.onnx"), 6)
-    answer = crossloom("run", "net.onnx", *SYSTEM, "--data", tiny, "-o", "net")
+    torch.export.save(torch.export.export(make_net(), (torch.randn(6, 8),)), "net.pt2")
+    answer = crossloom("run", "net.pt2", *SYSTEM, "--data", tiny, "-o", "net")
     assert answer.code == 0
     assert answer.err == "note: the model fixes its batch at 6: answering 30 of 32\n"
     assert len(RunResult.load("net/result.xloom").inputs[0]) == 30

@@ -8,71 +8,17 @@ from hypothesis import strategies as st
 from crossloom.backends import SimulatedBackend
 from crossloom.errors import ConfigError
 from crossloom.graph import Graph
-from crossloom.mapping import (
-    DifferentialPair,
-    MappingConfig,
-    OffsetColumn,
-    SignMagnitude,
-    TwosComplement,
-    Whole,
-    map_graph,
-)
+from crossloom.mapping import MappingConfig, map_graph
 from crossloom.placement import PlacementConfig, place
 from crossloom.programming import DirectSet, program
 from crossloom.quant import QuantConfig, quantize
 from crossloom.runtime import run
-from crossloom.spec import BitSerial, MultiLevel, Pulse, SystemSpec, load_system
+from crossloom.spec import BitSerial, Pulse, SystemSpec, load_system
+from crossloom.testing.strategies import ideal_systems, mappings, quantisations
 from crossloom.windows import Window
 from small_graphs import convolution_graph, linear_graph
 
 SETTINGS = settings(max_examples=120, deadline=None)
-
-encodings = st.sampled_from([DifferentialPair(), OffsetColumn()])
-slicings = st.one_of(
-    st.just(Whole()),
-    st.builds(SignMagnitude, bits_per_cell=st.integers(1, 4)),
-    st.builds(TwosComplement, bits_per_cell=st.integers(1, 4)),
-)
-input_modes = st.one_of(
-    st.builds(BitSerial, bits_per_pulse=st.integers(1, 3)),
-    st.builds(Pulse, is_rotated=st.booleans()),
-    st.just(MultiLevel()),
-)
-mappings = st.builds(
-    MappingConfig,
-    encoding=encodings,
-    slicing=slicings,
-    input_mode=input_modes,
-    copies=st.integers(1, 3),
-    row_copies=st.integers(1, 2),
-    integration_time=st.just(1.0),
-)
-quants = st.builds(
-    QuantConfig,
-    weight_bits=st.integers(2, 8),
-    activation_bits=st.integers(2, 6),
-    activations_are_signed=st.sampled_from([None, True, False]),
-    per_channel=st.booleans(),
-    weight_range=st.sampled_from(["min_max", "percentile", "mse"]),
-    activation_range=st.sampled_from(["min_max", "percentile", "mse"]),
-)
-
-
-@st.composite
-def systems(draw: st.DrawFn) -> SystemSpec:
-    """Ideal hardware of any wiring, with small crossbars so that matrices split, and ideal or wide converters."""
-    macro = "chip.core.macro"
-    return load_system(
-        "ideal",
-        {
-            "num_chips": 64,
-            f"{macro}.pairing": draw(st.sampled_from(["rows", "columns", "none"])),
-            f"{macro}.crossbar.num_rows": draw(st.integers(8, 80)),
-            f"{macro}.crossbar.num_columns": draw(st.integers(24, 80)),
-            f"{macro}.dac.is_signed": draw(st.booleans()),
-            f"{macro}.readout": draw(st.sampled_from([{}, {"bits": 32}])),
-        },
-    )
 
 
 @st.composite
@@ -123,13 +69,13 @@ def check_exact(
 
 
 @SETTINGS
-@given(linears(), quants, mappings, systems())
+@given(linears(), quantisations(), mappings(), ideal_systems())
 def test_a_linear_layer_on_ideal_hardware_is_exact(case, quant, mapping, system):
     check_exact(case, quant, mapping, system)
 
 
 @SETTINGS
-@given(convolutions(), quants, mappings, systems())
+@given(convolutions(), quantisations(), mappings(), ideal_systems())
 def test_a_convolution_on_ideal_hardware_is_exact(case, quant, mapping, system):
     check_exact(case, quant, mapping, system)
 

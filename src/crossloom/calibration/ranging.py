@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import torch
 
 from crossloom.circuits import convert, effective_array, expand, product
-from crossloom.graph import Interpreter, Matrix
+from crossloom.errors import DataError
+from crossloom.graph import Interpreter, Matrix, check_inputs
 from crossloom.hardware import Codes, DenseCodes, InputFormat, WindowedCodes, Wiring
 from crossloom.mapping import MappedGraph, Tile, legal_integration_time
 from crossloom.progress import track
@@ -51,7 +52,10 @@ def _observe(mapped: MappedGraph, data: Iterable[tuple[torch.Tensor, ...]]) -> d
         seen[node.name] = _thin(node, codes)
         return run(node, values)
 
-    batch = next(iter(data))
+    batch = next(iter(data), None)
+    if batch is None:
+        raise DataError("calibration data are empty; give at least one batch of inputs")
+    check_inputs(mapped.quantized.graph, batch)
     fixed = any(node.shape and node.shape[0] is not None for node in mapped.quantized.graph.inputs)
     with torch.no_grad():
         sample = batch if fixed else tuple(part[:_MAX_SAMPLES] for part in batch)

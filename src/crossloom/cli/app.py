@@ -65,7 +65,7 @@ def main(args: Sequence[str] | None = None) -> int:
     except CrossloomError as error:
         return _refuse(str(error))
     except _UsageError as error:  # a wrong option or argument
-        return _refuse(f"{error.format_message()}; see crossloom --help")  # type: ignore[attr-defined]
+        return _refuse(f"{error.format_message().rstrip('.')}; see crossloom --help")  # type: ignore[attr-defined]
     except OSError as error:
         if error.filename is None:
             raise

@@ -3,6 +3,8 @@
 Everything that it takes is in this file: read it, copy it, put your own network in its place.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -100,7 +102,7 @@ def train_network(train: "Dataset") -> "torch.nn.Module":
 
     assert train.labels is not None
     steps = NUM_EPOCHS * -(-len(train) // BATCH_SIZE)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _one_thread():
         torch.manual_seed(SEED)
         model = make_network()
         optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE)
@@ -113,3 +115,17 @@ def train_network(train: "Dataset") -> "torch.nn.Module":
                 optimizer.step()
                 schedule.step()
     return model.eval()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Layers this small gain nothing from a second thread; one gives the same bits however many cores there are,
+    and does not wait for cores that others keep busy."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

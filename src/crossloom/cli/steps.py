@@ -88,6 +88,8 @@ def _check_classes(shape: Iterable[int], dataset: Dataset) -> None:
             f"{dataset.name}: labels go from {lowest} to {highest}, the model tells {sizes[1]} classes apart; "
             "give others by --labels"
         )
+    if lowest == highest and len(dataset) > 1:
+        print(f"note: all {len(dataset)} samples are of class {lowest}: is the file sorted?", file=sys.stderr)
 
 
 def answer(

@@ -65,14 +65,17 @@ def load_labels(path: str | Path) -> torch.Tensor:
             )
         return _check_labels(tensors["labels"], path)
     try:
-        values = (
-            np.load(path, allow_pickle=False)
-            if path.suffix == ".npy"
-            else np.loadtxt(path, dtype=np.int64, ndmin=1)
-        )
+        values = np.load(path, allow_pickle=False) if path.suffix == ".npy" else _read_lines(path)
         return _check_labels(torch.from_numpy(values), path)
     except (ValueError, OSError, EOFError, TypeError) as error:
         raise DataError(f"{path} cannot be read as labels ({error})") from None
+
+
+def _read_lines(path: Path) -> np.ndarray:
+    numbers = [int(line) for line in path.read_text("utf-8").split("\n") if line.strip()]
+    if not numbers:
+        raise ValueError("it is empty")
+    return np.array(numbers, np.int64)
 
 
 _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)

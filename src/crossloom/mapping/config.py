@@ -6,7 +6,7 @@ from pydantic import Field
 
 from crossloom.artefacts import saved
 from crossloom.mapping.encodings import Encoding
-from crossloom.mapping.slicings import Slicing
+from crossloom.mapping.slicings import BitsPerCell, Slicing
 from crossloom.spec import Config, InputMode
 
 Copies = Annotated[int, Field(ge=1, le=64)]
@@ -15,6 +15,10 @@ Copies = Annotated[int, Field(ge=1, le=64)]
 class LayerMappingConfig(Config):
     """Encoding, slicing and input mode are independent of one another. None takes what the macro is made for.
 
+    Encodings, slicings and input modes may be given by name: `input_mode="pulse"`.
+
+    bits_per_cell: bits of a weight's magnitude in one cell, for the slicing given, or for that which suits the
+        encoding.
     copies: how often every tile is there; their answers are averaged digitally.
     row_copies: how often every row is there within a tile; they share a column and its converter.
     integration_time: the readout's register n for every tile; None derives it from weights and inputs.
@@ -22,6 +26,7 @@ class LayerMappingConfig(Config):
 
     encoding: Encoding | None = None
     slicing: Slicing | None = None
+    bits_per_cell: BitsPerCell | None = None
     input_mode: InputMode | None = None
     copies: Copies = 1
     row_copies: Copies = 1

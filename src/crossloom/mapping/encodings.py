@@ -3,10 +3,10 @@
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from crossloom.artefacts import saved
-from crossloom.spec import Config
+from crossloom.spec import Config, by_kind
 
 
 @saved
@@ -43,4 +43,4 @@ class OffsetColumn(Config):
         return (digits - digit_range[0]).unsqueeze(0)
 
 
-Encoding = Annotated[DifferentialPair | OffsetColumn, Field(discriminator="kind")]
+Encoding = Annotated[DifferentialPair | OffsetColumn, Field(discriminator="kind"), BeforeValidator(by_kind)]

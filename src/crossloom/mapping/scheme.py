@@ -100,7 +100,7 @@ class Scheme:
 def make_scheme(config: LayerMappingConfig, weight_bits: int, macro: MacroSpec) -> Scheme:
     """Join choices and hardware. ConfigError when cells have too few levels, or drivers lack the input mode."""
     encoding = config.encoding or (OffsetColumn() if macro.pairing == "none" else DifferentialPair())
-    slicing = config.slicing or _usual_slicing(encoding, weight_bits, macro.cell.num_levels)
+    slicing = _choose_slicing(config, encoding, weight_bits, macro.cell.num_levels)
     input_mode = config.input_mode or macro.input_modes[0]
     _check_input_mode(input_mode, macro)
     digit_range = slicing.cut(torch.zeros(0, dtype=torch.int32), weight_bits).digit_range
@@ -125,12 +125,19 @@ def make_scheme(config: LayerMappingConfig, weight_bits: int, macro: MacroSpec) 
     )
 
 
-def _usual_slicing(encoding: Encoding, weight_bits: int, num_levels: int | None) -> Slicing:
-    """Whole weights where cells have the levels, else as many bits per cell as they hold."""
+def _choose_slicing(
+    config: LayerMappingConfig, encoding: Encoding, weight_bits: int, num_levels: int | None
+) -> Slicing:
+    """What was asked for; else whole weights where cells have the levels, and as many bits as they hold."""
+    bits, slicing = config.bits_per_cell, config.slicing
+    if slicing is not None:
+        if bits is None or isinstance(slicing, Whole):
+            return slicing
+        return slicing.replace(bits_per_cell=bits)
     whole = encoding.num_levels(Whole().cut(torch.zeros(0, dtype=torch.int32), weight_bits).digit_range)
-    if num_levels is None or whole <= num_levels:
+    if bits is None and (num_levels is None or whole <= num_levels):
         return Whole()
-    bits = int(log2(num_levels))
+    bits = bits or int(log2(num_levels or 2))
     if isinstance(encoding, DifferentialPair):
         return SignMagnitude(bits_per_cell=bits)
     return TwosComplement(bits_per_cell=bits)

@@ -3,10 +3,10 @@
 from typing import Annotated, Literal, NamedTuple
 
 import torch
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from crossloom.artefacts import saved
-from crossloom.spec import Config
+from crossloom.spec import Config, by_kind
 
 BitsPerCell = Annotated[int, Field(ge=1, le=16)]
 
@@ -61,7 +61,7 @@ class TwosComplement(Config):
         return Digits(torch.cat([digits, negative.unsqueeze(0)]), (*coefficients, -top), (0, largest))
 
 
-Slicing = Annotated[Whole | SignMagnitude | TwosComplement, Field(discriminator="kind")]
+Slicing = Annotated[Whole | SignMagnitude | TwosComplement, Field(discriminator="kind"), BeforeValidator(by_kind)]
 
 
 def _planes(magnitude: torch.Tensor, bits: int, width: int) -> tuple[torch.Tensor, tuple[int, ...]]:

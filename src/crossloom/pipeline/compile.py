@@ -80,16 +80,22 @@ def as_batches(data: Batches) -> Sequence[tuple[torch.Tensor, ...]]:
         items = list(data)
     except TypeError:
         raise DataError(f"data: need batches of inputs, got {type(data).__name__}") from None
-    batches = [(item,) if isinstance(item, torch.Tensor) else tuple(item) for item in items]
-    if not batches:
+    if not items:
         raise DataError("calibration data are empty; give at least one batch of inputs")
-    for batch in batches:
-        for part in batch:
-            if not isinstance(part, torch.Tensor):
-                raise DataError(
-                    f"data: a batch is a tensor or a tuple of tensors, got a {type(part).__name__} in it"
-                )
-    return batches
+    return [_as_batch(item) for item in items]
+
+
+def _as_batch(item: object) -> tuple[torch.Tensor, ...]:
+    if isinstance(item, torch.Tensor):
+        return (item,)
+    if not isinstance(item, tuple | list):
+        raise DataError(f"data: a batch is a tensor or a tuple of tensors, got a {type(item).__name__}")
+    for part in item:
+        if not isinstance(part, torch.Tensor):
+            raise DataError(
+                f"data: a batch is a tensor or a tuple of tensors, got a {type(part).__name__} in it"
+            )
+    return tuple(item)
 
 
 def resolve_quant(config: QuantConfig, precision: PrecisionSpec) -> QuantConfig:

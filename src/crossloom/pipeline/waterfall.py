@@ -11,7 +11,7 @@ from crossloom.errors import DataError
 from crossloom.hardware import Quietable
 from crossloom.programming import DirectSet, ProgrammedChips, program
 from crossloom.runtime import RunResult, run
-from crossloom.spec import GaussianDeviceSpec
+from crossloom.spec import GaussianDeviceSpec, SystemSpec
 
 
 @saved
@@ -53,8 +53,10 @@ def waterfall(chips: ProgrammedChips, result: RunResult, labels: torch.Tensor | 
     labels: [sample] class numbers; None compares with the float network alone. DataError when their number is
     not that of the samples.
     """
-    if labels is not None and len(labels) != len(result.inputs[0]):
-        raise DataError(f"need one label for each of {len(result.inputs[0])} samples, got {len(labels)}")
+    num_samples = len(result.inputs[0])
+    labels = None if labels is None else torch.as_tensor(labels)
+    if labels is not None and tuple(labels.shape) != (num_samples,):
+        raise DataError(f"need one label for each of {num_samples} samples, got {list(labels.shape)}")
     placement = chips.placement
     ideal = program(placement, SimulatedBackend(placement.system.noiseless()), DirectSet(), settle=0.0)
     names = ["float", "quantised", "mapped, ideal chip"]
@@ -72,7 +74,7 @@ def waterfall(chips: ProgrammedChips, result: RunResult, labels: torch.Tensor | 
     stations = tuple(
         _station(name, answer, answers[0], labels) for name, answer in zip(names, answers, strict=True)
     )
-    return Waterfall(stations, len(result.inputs[0]), (*result.notes, *_idle_effects(chips, answers)))
+    return Waterfall(stations, num_samples, (*result.notes, *_idle_effects(chips, answers)))
 
 
 def _answer(chips: ProgrammedChips, result: RunResult, mode: str) -> torch.Tensor:
@@ -101,14 +103,27 @@ def _station(name: str, answer: torch.Tensor, exact: torch.Tensor, labels: torch
 
 def _idle_effects(chips: ProgrammedChips, answers: Sequence[torch.Tensor]) -> list[str]:
     """Nonidealities that are switched on and changed nothing."""
-    device = chips.placement.system.macro.cell.device
-    if len(answers) < 5 or not isinstance(device, GaussianDeviceSpec):
+    if len(answers) < 5:
         return []
+    kept, drawn = _switched_on(chips.backend.spec)
     notes = []
-    if device.programming_error is not None and torch.equal(answers[2], answers[3]):
-        notes.append(
-            "programming_error is switched on, but the programmed chips answer just as ideal ones do"
-        )
-    if device.read_noise is not None and torch.equal(answers[3], answers[4]):
-        notes.append("read_noise is switched on, but it changed no answer")
+    if torch.equal(answers[2], answers[3]):
+        notes += [
+            f"{name} is switched on, but the programmed chips answer just as ideal ones do" for name in kept
+        ]
+    if torch.equal(answers[3], answers[4]):
+        notes += [f"{name} is switched on, but it changed no answer" for name in drawn]
     return notes
+
+
+def _switched_on(system: SystemSpec) -> tuple[list[str], list[str]]:
+    """The nonidealities of a system: those that programmed chips keep, and those that every read draws anew."""
+    device, readout = system.macro.cell.device, system.macro.readout
+    kept = {"offset": readout.offset, "gain_error": readout.gain_error}
+    drawn = {}
+    if isinstance(device, GaussianDeviceSpec):
+        error, noise = device.programming_error, device.read_noise
+        kept["programming_error"] = error is not None and not error.is_zero
+        kept |= {name: getattr(device, name) for name in ("variation", "stuck_low", "stuck_high")}
+        drawn["read_noise"] = noise is not None and not noise.is_zero
+    return [name for name, value in kept.items() if value], [name for name, value in drawn.items() if value]

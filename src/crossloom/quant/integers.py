@@ -20,7 +20,8 @@ def integer_matrix(quantized: QuantizedGraph) -> Callable[[Matrix, torch.Tensor]
 
     def run(node: Matrix, values: torch.Tensor) -> torch.Tensor:
         layer = quantized.layers[node.name]
-        return finish(node, layer, integer_sums(node, layer, layer.quantize_input(values)))
+        sums = integer_sums(node, layer, layer.quantize_input(values))
+        return finish(node, layer, sums).to(values.dtype)
 
     return run
 

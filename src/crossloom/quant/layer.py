@@ -52,6 +52,7 @@ class QuantizedLayer:
 
     def quantize_input(self, values: torch.Tensor) -> torch.Tensor:
         """Codes of input values of any shape, as integers in a float tensor."""
+        values = values if values.dtype == torch.float64 else values.float()
         return (values / self.input_step).round_().clamp_(*self.input_range)
 
     def dequantize(self, sums: torch.Tensor, axis: int) -> torch.Tensor:

@@ -49,9 +49,13 @@ def _check_weight(graph: Graph, node: Matrix) -> None:
     for name in (node.weight, node.bias):
         tensor = None if name is None else graph.tensors[name]
         if tensor is not None and not tensor.numel():
-            raise GraphError(f"{node.name}: tensor {name!r} is empty, {list(tensor.shape)}; remove this layer")
+            raise GraphError(
+                f"{node.name}: tensor {name!r} is empty, {list(tensor.shape)}; remove this layer"
+            )
         if tensor is not None and not tensor.isfinite().all():
-            raise GraphError(f"{node.name}: tensor {name!r} holds NaN or infinite values; train or load it again")
+            raise GraphError(
+                f"{node.name}: tensor {name!r} holds NaN or infinite values; train or load it again"
+            )
 
 
 def _observe(graph: Graph, data: Iterable[tuple[torch.Tensor, ...]]) -> dict[str, torch.Tensor]:
@@ -59,7 +63,7 @@ def _observe(graph: Graph, data: Iterable[tuple[torch.Tensor, ...]]) -> dict[str
     seen: dict[str, list[torch.Tensor]] = {node.name: [] for node in graph.matrices}
 
     def watch(node: Matrix, values: torch.Tensor) -> torch.Tensor:
-        flat = values.detach().flatten()
+        flat = values.detach().float().flatten()
         seen[node.name].append(_thin(flat))
         return run(node, values)
 

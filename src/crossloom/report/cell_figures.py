@@ -26,9 +26,7 @@ def draw_conductances(programming: dict[str, Any]) -> dict[str, Any]:
         "showlegend": True,
         "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
     }
-    layout["yaxis"] |= _logarithmic(
-        [*histogram["measured"], *(level["num_cells"] for level in programming["levels"])]
-    )
+    layout["yaxis"] |= _logarithmic([*histogram["measured"], *histogram["targets"]])
     return {"data": [measured, _targets(programming)], "layout": layout}
 
 

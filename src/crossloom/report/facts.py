@@ -64,6 +64,8 @@ def _system(placement: Placement) -> Facts:
         "description": system.description,
         "num_chips": system.num_chips,
         "num_macros": system.num_macros,
+        "num_cores": system.chip.num_cores,
+        "macros_per_core": system.chip.core.num_macros,
         "num_rows": crossbar.num_rows,
         "num_columns": crossbar.num_columns,
         "g_min": crossbar.cell.g_min,

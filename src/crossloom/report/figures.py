@@ -30,7 +30,10 @@ def _cells(programming: dict[str, Any]) -> dict[str, Figure]:
     figures = {
         "conductance": draw_conductances(programming),
         "error": draw_errors(programming),
-        "pulses": draw_pulses(programming["pulses"]),
         "worst": draw_worst_tile(programming["worst_tile"]),
     }
-    return figures | ({"levels": draw_levels(programming)} if programming["levels"] else {})
+    if programming["levels"]:
+        figures["levels"] = draw_levels(programming)
+    if programming["num_pulses"]:
+        figures["pulses"] = draw_pulses(programming["pulses"])
+    return figures

@@ -47,11 +47,13 @@ def make_grid(system: dict[str, Any], num_macros: int) -> _Grid:
     rows, columns = system["num_rows"], system["num_columns"]
     is_turned = rows > columns
     ratio = max(rows, columns) / min(rows, columns) if is_turned or rows == columns else columns / rows
-    steps = ((2, 1), (12, 2), (MAX_MACROS, 4)) if ratio >= _LONG else ((12, 4), (24, 6), (MAX_MACROS, 8))
+    steps = (
+        ((2, 1), (12, 2), (MAX_MACROS, 4)) if ratio >= _LONG else ((3, 3), (12, 4), (24, 6), (MAX_MACROS, 8))
+    )
     across = next(across for most, across in steps if num_macros <= most)
     width = _WIDTH / across - 16
     return _Grid(
-        rows, columns, is_turned, across, width, min(max(width / ratio, 96 if ratio >= _LONG else 56), 280)
+        rows, columns, is_turned, across, width, min(max(width / ratio, 96 if ratio >= _LONG else 56), 352)
     )
 
 
@@ -128,7 +130,6 @@ def _bars(places: Sequence[tuple[float, float, float, float]]) -> dict[str, Any]
         "y": [round(height, 2) for _, _, _, height in places],
         "textposition": "inside",
         "insidetextanchor": "middle",
-        "textangle": 0,
         "constraintext": "inside",
         "textfont": {"color": "#ffffff", "size": 12},
     }
@@ -153,13 +154,10 @@ def _box(grid: _Grid, number: int) -> dict[str, Any]:
 
 def _label(grid: _Grid, number: int, macro: dict[str, Any], system: dict[str, Any]) -> dict[str, Any]:
     left, top = grid.corner(number)
-    name = f"chip {macro['chip']}"
-    if system["num_macros"] > system["num_chips"]:
-        name += (
-            f" · core {macro['core']} · macro {macro['macro']}"
-            if grid.across < 6
-            else (f" · {macro['core']} · {macro['macro']}")
-        )
+    counts = (("chip", "num_chips"), ("core", "num_cores"), ("macro", "macros_per_core"))
+    parts = [(noun, macro[noun]) for noun, count in counts if system[count] > 1 or noun == "chip"]
+    is_brief = len(parts) == 3 and grid.across >= 6
+    name = " · ".join(str(number) if is_brief else f"{noun} {number}" for noun, number in parts)
     text = f"<b>{name}</b>  {show_share(macro['utilization'], 0)}"
     place = {"x": left, "y": top, "xanchor": "left", "yanchor": "bottom", "xshift": -3}
     return place | {"text": text, "showarrow": False, "font": {"size": 11}}

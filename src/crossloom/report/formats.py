@@ -67,6 +67,19 @@ def show_siemens(value: float | None, digits: int = 3) -> str:
     return UNKNOWN if value is None else format_si(value, "S", digits)
 
 
+def show_programming(programming: dict) -> str:
+    """How cells were written, in one sentence."""
+    cells, tolerance = max(programming["num_cells"], 1), programming["tolerance"]
+    within = "" if tolerance is None else f" within ± {show_siemens(tolerance)}"
+    pulses = f", {programming['num_pulses'] / cells:.2f} pulses a cell" if programming["num_pulses"] else ""
+    share = show_share(programming["num_failed"] / cells, 2)
+    failed = "" if tolerance is None else f", {programming['num_failed']:,} failed ({share})"
+    return (
+        f"{show_count(programming['num_cells'])} cells by {programming['strategy']}{within}{pulses}{failed}; "
+        f"error {show_siemens(programming['error_std'])} rms after {programming['settle']:g} s"
+    )
+
+
 def show_micro(value: float | None) -> str:
     """A number in millionths, for a column whose title has the unit."""
     return UNKNOWN if value is None else f"{value * 1e6:.2f}"

@@ -4,21 +4,10 @@ import json
 from importlib.resources import files
 from typing import Any
 
-from crossloom.report.colors import layer_colors
 from crossloom.report.figures import make_figures
-from crossloom.report.floor_figure import MAX_MACROS
-from crossloom.report.formats import show_bytes, show_count, show_db, show_number_of, show_share, show_siemens
-from crossloom.report.markup import Markup, as_markup, element, join
-from crossloom.report.tables import (
-    MAX_ROWS,
-    count_table,
-    coverage_table,
-    layer_table,
-    programming_table,
-    schedule_table,
-    source_table,
-    station_table,
-)
+from crossloom.report.formats import show_count, show_db, show_share
+from crossloom.report.markup import Markup, element, join
+from crossloom.report.sections import make_sections
 
 _HERE = files("crossloom.report")
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
@@ -29,16 +18,7 @@ def render_page(facts: dict[str, Any]) -> str:
     from plotly.offline import get_plotlyjs
 
     figures = make_figures(facts)
-    sections = [
-        _waterfall(facts),
-        _layers(facts, figures),
-        _floor_plan(facts),
-        _cells(facts, figures),
-        _coverage(facts),
-        _schedule(facts),
-        _origin(facts),
-    ]
-    body = join([_header(facts), _notes(facts["notes"]), *sections])
+    body = join([_header(facts), _notes(facts["notes"]), *make_sections(facts, figures)])
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
@@ -76,7 +56,11 @@ def _figures_at_a_glance(facts: dict[str, Any]) -> list[Markup]:
         _headline(facts["waterfall"]),
         _fact("layers", show_count(model["num_layers"]), mapped),
         _fact("weights", show_count(model["num_weights"]), f"{show_count(model['num_cells'])} cells"),
-        _fact("MACs in memory", show_share(facts["coverage"]["share_in_memory"]), _macs(facts)),
+        _fact(
+            "MACs in memory",
+            show_share(facts["coverage"]["share_in_memory"]),
+            f"{show_count(facts['coverage']['macs'])} MACs a sample",
+        ),
         _fact("macros", f"{placed['num_macros']} of {system['num_macros']}", bound),
         _fact("chips", f"{placed['num_chips']} of {system['num_chips']}", _crossbar(system)),
     ]
@@ -94,10 +78,6 @@ def _headline(waterfall: dict[str, Any]) -> Markup:
     return _fact("same answer as float", show_share(last["agreement"]), samples)
 
 
-def _macs(facts: dict[str, Any]) -> str:
-    return f"{show_count(facts['coverage']['macs'])} MACs a sample"
-
-
 def _crossbar(system: dict[str, Any]) -> str:
     return f"crossbars of {system['num_rows']:,} × {system['num_columns']:,} cells"
 
@@ -113,160 +93,3 @@ def _notes(notes: list[str]) -> Markup:
     return element(
         "section", element("h2", "To know first"), element("ul", items), class_="notes", role="note"
     )
-
-
-def _section(title: str, *children: object, explain: str = "") -> Markup:
-    text = [element("p", explain, class_="explain")] if explain else []
-    return element("section", element("h2", title), *text, *children)
-
-
-def _picture(name: str, caption: str = "") -> Markup:
-    holder = element("div", data_figure=name, class_="picture")
-    return element("figure", *([element("figcaption", caption)] if caption else []), holder)
-
-
-def _waterfall(facts: dict[str, Any]) -> Markup:
-    waterfall = facts["waterfall"]
-    what = {
-        "accuracy": "Share of labels met",
-        "agreement": "Share of answers equal to those of the float network",
-        "snr_db": "Signal-to-noise ratio of the outputs against those of the float network",
-    }[waterfall["measure"]]
-    explain = f"{what} at every station of the way, on the same {waterfall['num_samples']:,} samples."
-    if waterfall["measure"] != "snr_db":
-        explain += f" Above the bars: what the step to them changes, in points.{_certainty(waterfall)}"
-    columns = element("div", _picture("waterfall"), station_table(waterfall), class_="columns wide-first")
-    return _section("Where the accuracy goes", columns, explain=explain)
-
-
-def _certainty(waterfall: dict[str, Any]) -> str:
-    """The standard error of a share: sqrt(p (1 - p) / n)."""
-    share, count = waterfall["stations"][-1][waterfall["measure"]], waterfall["num_samples"]
-    points = 100 * (share * (1 - share) / max(count, 1)) ** 0.5
-    return f" So few samples tell the last figure to about ± {points:.1f} points." if points > 0.5 else ""
-
-
-def _layers(facts: dict[str, Any], figures: dict[str, Any]) -> Markup:
-    explain = (
-        "Signal-to-noise ratio of each layer's output given its own input; clipping: codes at the converter's ends; "
-        "ADC use: entropy of the codes as a share of the converter's bits; n: integration time"
-        f"{_step(facts['system'])}; bits: of weights / inputs (u: unsigned); error: of the cells, root mean square."
-    )
-    picture = [_picture("layers")] if "layers" in figures else []
-    return _section("Layer by layer", *picture, layer_table(facts), explain=explain)
-
-
-def _step(system: dict[str, Any]) -> str:
-    step = system["integration_step"]
-    return f" in steps of {step * 1e9:g} ns" if step else ""
-
-
-def _floor_plan(facts: dict[str, Any]) -> Markup:
-    system, placed = facts["system"], facts["placement"]
-    turned = system["num_rows"] > system["num_columns"]
-    axes = ("left to right", "top to bottom") if turned else ("top to bottom", "left to right")
-    explain = (
-        f"Each box is one macro: {system['num_rows']:,} rows ({axes[0]}) and {system['num_columns']:,} columns "
-        f"({axes[1]}), with the share of its cells in use. {show_number_of(facts['model']['num_tiles'], 'tile')} on "
-        f"{show_number_of(placed['num_macros'], 'macro')}; no placement could use fewer than {placed['area_bound']}. "
-        "Point at a tile for its place, drag to zoom, double-click to go back; click a layer below to find its tiles."
-    )
-    hidden = len(facts["macros"]) - MAX_MACROS
-    more = (
-        [element("p", f"{hidden} more macros are not drawn; the JSON report holds them all.")]
-        if hidden > 0
-        else []
-    )
-    return _section("Floor plan", _picture("floor"), *more, _legend(facts), explain=explain)
-
-
-def _legend(facts: dict[str, Any]) -> Markup:
-    pairs = zip(facts["layers"], layer_colors(len(facts["layers"])), strict=True)
-    items = [
-        element(
-            "button",
-            element("i", class_="swatch", style=f"background:{color}"),
-            row["name"],
-            data_layer=row["name"],
-        )
-        for row, color in pairs
-        if row["num_tiles"]
-    ]
-    if any(macro["forbidden"] for macro in facts["macros"]):
-        items.append(element("span", element("i", class_="swatch hatched"), "forbidden"))
-    return element("div", *items, class_="legend")
-
-
-def _cells(facts: dict[str, Any], figures: dict[str, Any]) -> Markup:
-    programming = facts["programming"]
-    if programming is None:
-        text = "These chips were not programmed by this flow, so there is nothing to tell about their cells."
-        return _section("Cells", element("p", text))
-    captions = {
-        "conductance": "Conductances asked for, and measured after settling",
-        "levels": "Where the cells of each target ended; dotted: the targets",
-        "error": "Error of the cells; dotted: root mean square",
-        "pulses": "Pulses that the cells took",
-    }
-    pictures = [_picture(name, caption) for name, caption in captions.items() if name in figures]
-    grid = element("div", *pictures, class_="columns")
-    worst = element(
-        "div", _picture("worst", _worst(programming["worst_tile"])), programming_table(programming)
-    )
-    return _section("Cells", grid, Markup(worst.replace("<div>", '<div class="columns wide-first">', 1)))
-
-
-def _worst(tile: dict[str, Any]) -> str:
-    points = tile["rows_per_point"] * tile["columns_per_point"]
-    block = f"; every point is the largest error of {points} cells" if points > 1 else ""
-    return (
-        f"The tile of the largest error: tile {tile['tile']} of {tile['layer']}, "
-        f"{show_siemens(tile['error_std'])} rms{block}"
-    )
-
-
-def _coverage(facts: dict[str, Any]) -> Markup:
-    share = facts["coverage"]["share_in_memory"]
-    bar = element("div", element("i", style=f"width:{100 * share:.2f}%"), class_="split", role="img")
-    text = f"{show_share(share)} of {_macs(facts)} are done in memory, {show_share(1 - share)} on the digital unit."
-    return _section("In memory, or digital", bar, coverage_table(facts), explain=text)
-
-
-def _schedule(facts: dict[str, Any]) -> Markup:
-    total, placed = facts["counts"]["total"], facts["placement"]
-    hidden = placed["num_steps"] - MAX_ROWS
-    more = [element("p", f"{hidden} more steps are in the JSON report.")] if hidden > 0 else []
-    crossing = (
-        f"{show_number_of(placed['num_steps'], 'step')}; {show_bytes(placed['bytes_per_sample'])} cross the links for "
-        f"each sample. The run over {show_number_of(facts['counts']['samples'], 'sample')} took "
-        f"{show_count(total['num_mvms'])} MVMs, {show_count(total['num_cycles'])} cycles, "
-        f"{show_count(total['num_conversions'])} conversions and "
-        f"{show_bytes(total['bytes_in'] + total['bytes_out'])} over links."
-    )
-    steps = element("div", element("h3", "Steps, for one sample"), schedule_table(facts), *more)
-    counts = element("div", element("h3", "Actions of this run"), count_table(facts))
-    return _section("Schedule and actions", steps, counts, explain=crossing)
-
-
-def _origin(facts: dict[str, Any]) -> Markup:
-    origin = facts["origin"]
-    seed = "" if origin["seed_of_chips"] is None else f" with seed {origin['seed_of_chips']}"
-    text = (
-        f"crossloom {origin['crossloom']}, torch {origin['torch']}; chips: {origin['backend']}{seed}; "
-        f"read noise of the run: seed {origin['seed_of_run']}."
-    )
-    configs = [
-        _details(f"{name.capitalize()} configuration", element("pre", _pretty(origin[name])))
-        for name in ("quant", "mapping", "placement")
-    ]
-    hardware = _details("Hardware description", element("pre", _pretty(origin["system"])))
-    sources = _details("Sources of the hardware's numbers", source_table(origin["sources"]))
-    return _section("How this was made", *configs, hardware, sources, explain=text)
-
-
-def _details(title: str, content: Markup) -> Markup:
-    return element("details", element("summary", title), content)
-
-
-def _pretty(value: object) -> Markup:
-    return as_markup(json.dumps(value, indent=2, ensure_ascii=False))

@@ -77,12 +77,12 @@ def _scheme(scheme: Scheme | None) -> Row:
 
 
 def _quality(quality: LayerQuality | None) -> Row:
-    """`is_exact`: measured, and without any error, so that there is no ratio."""
+    """`is_exact`: measured, and without any error, so that there is no ratio; without a signal there is none either."""
     if quality is None:
         return {"is_exact": None, "snr_db": None, "clipping_rate": None, "adc_use": None}
     return {
         "is_exact": quality.error_power == 0,
-        "snr_db": quality.snr_db,
+        "snr_db": quality.snr_db if quality.signal_power else None,
         "clipping_rate": quality.clipping_rate,
         "adc_use": quality.adc_use,
     }

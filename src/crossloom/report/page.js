@@ -46,7 +46,7 @@
     for (const other of document.querySelectorAll(".legend button")) other.setAttribute("aria-pressed", "false");
     button.setAttribute("aria-pressed", String(!isOn));
     const sought = button.dataset.escaped;
-    Plotly.restyle(holder, { opacity: figures.floor.data.map((trace) => (isOn || trace.name === sought ? 1 : 0.12)) });
+    Plotly.restyle(holder, { opacity: figures.floor.data.map((trace) => (isOn || trace.name === sought ? 1 : 0.18)) });
   };
 
   for (const button of document.querySelectorAll(".legend button")) {

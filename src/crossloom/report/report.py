@@ -102,7 +102,7 @@ class Report:
         return renderers[path.suffix.lower()]
 
     def _to_json_text(self) -> str:
-        return json.dumps(self._facts, allow_nan=False, ensure_ascii=False, indent=1)
+        return json.dumps(self._facts, allow_nan=False, ensure_ascii=False)
 
     @cached_property
     def _facts(self) -> dict[str, Any]:
@@ -110,16 +110,13 @@ class Report:
 
 
 def _check_kinds(placement: object, chips: object, result: object, known: object) -> None:
-    wanted = (
-        (placement, Placement),
-        (chips, ProgrammedChips),
-        (result, RunResult),
-        (known or None, Waterfall),
-    )
+    wanted = [(placement, Placement), (chips, ProgrammedChips), (result, RunResult)]
+    wanted += [] if known is None else [(known, Waterfall)]
     for value, kind in wanted:
-        if not isinstance(value, kind) and not (kind is Waterfall and value is None):
+        if not isinstance(value, kind):
+            got = type(value).__name__
             raise ConfigError(
-                f"need Report(placement, chips, result), got a {type(value).__name__} where a {kind.__name__} belongs"
+                f"need Report(placement, chips, result), got a {got} where a {kind.__name__} belongs"
             )
 
 
@@ -136,35 +133,51 @@ def _check_result(chips: ProgrammedChips, result: RunResult) -> None:
     if set(result.modes) != names:
         odd = sorted(set(result.modes) ^ names)[0]
         raise ConfigError(
-            f"this result is another model's: the layer {odd!r} is in one of them only; run these chips"
+            f"this result is another model's: only one of them has a layer {odd!r}; run these chips"
         )
+    if not _is_whole(chips, result):
+        raise ConfigError(
+            "this result was stopped early and is no output of the model; run again without stop_at"
+        )
+
+
+def _is_whole(chips: ProgrammedChips, result: RunResult) -> bool:
+    """Whether the result has the shape of the model's first output, as far as that is fixed."""
+    graph = chips.placement.mapped.quantized.graph
+    wanted = next(node.shape for node in graph.nodes if node.name == graph.outputs[0])
+    got = _first(result).shape
+    if wanted is None:
+        return True
+    pairs = zip(wanted[1:], got[1:], strict=False)
+    return len(wanted) == len(got) and all(size in (None, real) for size, real in pairs)
+
+
+def _first(result: RunResult) -> torch.Tensor:
+    return result.outputs if isinstance(result.outputs, torch.Tensor) else result.outputs[0]
 
 
 def _check_labels(labels: Labels, result: RunResult) -> torch.Tensor:
     """Class numbers as a tensor [sample]."""
-    num_samples = len(result.inputs[0])
+    numbers, num_samples, outputs = _as_numbers(labels), len(result.inputs[0]), _first(result)
+    if len(numbers) != num_samples:
+        raise DataError(f"labels: need one for each of {num_samples} samples, got {len(numbers)}")
+    if outputs.dim() == 2:
+        wrong = numbers[(numbers < 0) | (numbers >= outputs.shape[1])]
+        if len(wrong):
+            raise DataError(
+                f"labels: need class numbers from 0 to {outputs.shape[1] - 1}, got {int(wrong[0])}"
+            )
+    return numbers
+
+
+def _as_numbers(labels: Labels) -> torch.Tensor:
     try:
         numbers = torch.as_tensor(labels).cpu()
     except (TypeError, ValueError, RuntimeError) as error:
-        raise DataError(
-            f"labels: need one class number per sample, got {type(labels).__name__} ({error})"
-        ) from None
-    if (
-        numbers.dim() != 1
-        or numbers.is_floating_point()
-        or numbers.is_complex()
-        or numbers.dtype == torch.bool
-    ):
+        kind = type(labels).__name__
+        raise DataError(f"labels: need one class number per sample, got {kind} ({error})") from None
+    is_whole = not (numbers.is_floating_point() or numbers.is_complex() or numbers.dtype == torch.bool)
+    if numbers.dim() != 1 or not is_whole:
         shape = list(numbers.shape)
         raise DataError(f"labels: need whole class numbers [sample], got {numbers.dtype} of shape {shape}")
-    if len(numbers) != num_samples:
-        raise DataError(f"labels: need one for each of {num_samples} samples, got {len(numbers)}")
-    outputs = result.outputs if isinstance(result.outputs, torch.Tensor) else result.outputs[0]
-    if (
-        outputs.dim() == 2
-        and len(numbers)
-        and not 0 <= int(numbers.min()) <= int(numbers.max()) < outputs.shape[1]
-    ):
-        wrong = next(int(number) for number in numbers if not 0 <= number < outputs.shape[1])
-        raise DataError(f"labels: need class numbers from 0 to {outputs.shape[1] - 1}, got {wrong}")
     return numbers

@@ -14,7 +14,6 @@ from crossloom.report.formats import (
     show_points,
     show_range,
     show_share,
-    show_siemens,
 )
 from crossloom.report.markup import Markup, element, join, table
 
@@ -43,16 +42,29 @@ def station_table(waterfall: dict[str, Any]) -> Markup:
 
 
 def layer_table(facts: dict[str, Any]) -> Markup:
-    """Every matrix operation: where it ran, how it lies in cells, how faithful it was."""
-    columns = _LAYER_COLUMNS if facts["programming"] else _LAYER_COLUMNS[:-1]
+    """Every matrix operation: where it ran, how it lies in cells, how faithful it was.
+
+    What is the same for all, or known of none, has no column.
+    """
+    hidden = {"encoding|" if shared_encoding(facts) else "", "" if facts["programming"] else "error (µS)"}
+    columns = [column for column in _LAYER_COLUMNS if column not in hidden]
     rows = []
     for row, color in zip(facts["layers"], layer_colors(len(facts["layers"])), strict=True):
         cells = [_name(row["name"], color), show_operation(row), _WHERE[row["runs"]], _bar(row["macs_share"])]
-        cells += [row["num_tiles"] or UNKNOWN, _chips(row["chips"]), _bits(row), _lies(row)]
-        cells += [show_range(row["integration_time"]), show_db(row["snr_db"], row["is_exact"])]
+        cells += [row["num_tiles"] or UNKNOWN, _chips(row["chips"]), _bits(row)]
+        cells += [element("span", _lies(row), class_="wrap")]
+        cells += [show_range(row["integration_time"], 2), show_db(row["snr_db"], row["is_exact"])]
         cells += [show_share(row["clipping_rate"]), show_share(row["adc_use"], 0)]
-        rows.append([*cells, show_micro(row["programming_error"])][: len(columns)])
+        cells += [show_micro(row["programming_error"])]
+        named = zip(_LAYER_COLUMNS, cells, strict=True)
+        rows.append([cell for column, cell in named if column not in hidden])
     return table(columns, rows, "layers")
+
+
+def shared_encoding(facts: dict[str, Any]) -> str | None:
+    """How all mapped layers lie in cells, or None where they differ."""
+    found = {_lies(row) for row in facts["layers"] if row["is_mapped"]}
+    return found.pop() if len(found) == 1 else None
 
 
 def _name(name: str, color: str) -> Markup:
@@ -137,30 +149,6 @@ def count_table(facts: dict[str, Any]) -> Markup:
 
 def _amount(key: str, number: int) -> str:
     return show_bytes(number) if key.startswith("bytes") else show_count(number)
-
-
-def programming_table(programming: dict[str, Any]) -> Markup:
-    """How the cells were written."""
-    cells = max(programming["num_cells"], 1)
-    is_verified = programming["tolerance"] is not None
-    rows = [
-        ["strategy", programming["strategy"]],
-        ["tolerance", f"± {show_siemens(programming['tolerance'])}" if is_verified else "not verified"],
-        ["cells", show_count(programming["num_cells"])],
-        [
-            "pulses",
-            f"{show_count(programming['num_pulses'])} ({programming['num_pulses'] / cells:.2f} a cell)",
-        ],
-        [
-            "failed cells",
-            f"{programming['num_failed']:,} ({show_share(programming['num_failed'] / cells, 2)})",
-        ],
-        ["settled for", f"{programming['settle']:g} s"],
-        ["error that remains", f"{show_siemens(programming['error_std'])} rms"],
-    ]
-    return table(
-        ["programming|", ""], rows if is_verified else [row for row in rows if row[0] != "failed cells"]
-    )
 
 
 def source_table(sources: dict[str, str]) -> Markup:

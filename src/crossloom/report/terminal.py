@@ -15,9 +15,9 @@ from crossloom.report.formats import (
     show_count,
     show_db,
     show_micro,
+    show_programming,
     show_range,
     show_share,
-    show_siemens,
 )
 
 _BAR_WIDTH = 36
@@ -151,14 +151,10 @@ def _closing(facts: dict[str, Any]) -> Table:
 
 
 def _programming(programming: dict[str, Any] | None) -> str:
-    if programming is None:
-        return "these chips were not programmed by this flow"
-    cells = max(programming["num_cells"], 1)
-    failed = f", {programming['num_failed']:,} failed" if programming["tolerance"] is not None else ""
     return (
-        f"{programming['strategy']}: {show_count(programming['num_cells'])} cells, "
-        f"{programming['num_pulses'] / cells:.2f} pulses a cell{failed}; "
-        f"error {show_siemens(programming['error_std'])} rms after {programming['settle']:g} s"
+        "these chips were not programmed by this flow"
+        if programming is None
+        else show_programming(programming)
     )
 
 

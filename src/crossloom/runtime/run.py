@@ -17,8 +17,8 @@ from crossloom.quant import finish, integer_matrix
 from crossloom.registry import did_you_mean
 from crossloom.runtime.counts import ActionCounts, total
 from crossloom.runtime.layer import LayerOnChips
-from crossloom.runtime.samples import SampleLayout, sample_layouts
 from crossloom.runtime.probe import LayerProbe, LayerQuality, measure
+from crossloom.runtime.samples import SampleLayout, join, sample_layouts
 
 Batch = torch.Tensor | tuple[torch.Tensor, ...]
 Mode = Literal["chip", "integer", "float"]
@@ -134,7 +134,22 @@ class _Executor:
         for start in track(starts, "running", len(starts)):
             pieces = tuple(part[start : start + batch_size] for part in batch)
             parts.append(self._interpret(pieces, seed, start))
-        return parts[0] if len(parts) == 1 else tuple(_joined(pieces) for pieces in zip(*parts, strict=True))
+        return parts[0] if len(parts) == 1 else self._join(parts, batch_size)
+
+    def _join(self, parts: Sequence[tuple[torch.Tensor, ...]], batch_size: int) -> tuple[torch.Tensor, ...]:
+        """The answers of all batches, each along the axis of its samples."""
+        graph = self._quantized.graph
+        names = graph.outputs
+        if self._stop_at is not None:
+            names = (find_node(graph, self._stop_at).name,) * len(parts[0])
+        nodes = {node.name: node for node in graph.nodes}
+        is_plain = all(
+            _has_samples_in_front(nodes[name].shape) and len(piece) == batch_size
+            for name, piece in zip(names, parts[0], strict=True)
+        )
+        layouts = {} if is_plain else self._layouts
+        pieces = zip(*parts, strict=True)
+        return tuple(join(found, layouts.get(name)) for name, found in zip(names, pieces, strict=True))
 
     def probe(self, batch: tuple[torch.Tensor, ...], seed: int) -> tuple[LayerQuality, ...]:
         """The quality of every layer on the chips, on one small batch; counts nothing."""
@@ -150,7 +165,7 @@ class _Executor:
         return self._interpreter(batch, stop_at=self._stop_at)
 
     def _layout(self, node: Matrix, values: torch.Tensor) -> SampleLayout | None:
-        is_plain = node.shape[0] is None and len(values) == self._num_samples
+        is_plain = _has_samples_in_front(node.shape) and len(values) == self._num_samples
         return SampleLayout() if is_plain else self._layouts.get(node.source)
 
     @cached_property
@@ -167,6 +182,7 @@ class _Executor:
         codes = layer.codes(values, order)
         sums, readings = layer.sums(codes, self._draw, count_codes=is_probe)
         answer = finish(node, self._quantized.layers[node.name], layer.shaped(sums, values, order))
+        answer = answer.to(values.dtype)
         if self._quality is not None:
             self._quality[node.name] = measure(node.name, self._integer(node, values), answer, readings)
             return answer
@@ -178,14 +194,8 @@ class _Executor:
         return answer
 
 
-def _joined(pieces: Sequence[torch.Tensor]) -> torch.Tensor:
-    """The answers of all batches; samples must be in front."""
-    if not all(isinstance(piece, torch.Tensor) and piece.dim() for piece in pieces):
-        raise RunError(
-            "what was asked for has no axis of samples, so batches cannot be joined; give a batch_size that takes "
-            "all samples at once"
-        )
-    return torch.cat(tuple(pieces))
+def _has_samples_in_front(shape: tuple[int | None, ...] | None) -> bool:
+    return bool(shape) and shape[0] is None
 
 
 def _modes(chips: ProgrammedChips, mode: Mode, modes: Mapping[str, Mode]) -> dict[str, Mode]:

@@ -4,11 +4,13 @@ Most models keep samples along the first axis. Attention does not: it works on [
 the first two axes for its output projection.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
 import torch
 
+from crossloom.errors import RunError
 from crossloom.graph import Digital, Graph, Input, Matrix, Node, NodeRef, measure_shapes
 
 _SAME_ORDER = ("view", "_unsafe_view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze")
@@ -105,6 +107,20 @@ def _names(value: object) -> list[str]:
     if isinstance(value, NodeRef):
         return [value.name]
     return [name for item in value for name in _names(item)] if isinstance(value, tuple) else []
+
+
+def join(pieces: Sequence[torch.Tensor], layout: SampleLayout | None) -> torch.Tensor:
+    """The values of several batches as one; RunError when they hold no samples that could be joined."""
+    if not all(isinstance(piece, torch.Tensor) and piece.dim() for piece in pieces):
+        raise RunError(
+            "what was asked for has no axis of samples, so batches cannot be joined; give a batch_size that takes "
+            "all samples at once"
+        )
+    layout = layout or SampleLayout()
+    if layout.outer == 1:
+        return torch.cat(tuple(pieces), layout.axis)
+    split = [piece.unflatten(layout.axis, (layout.outer, -1, layout.inner)) for piece in pieces]
+    return torch.cat(split, layout.axis + 1).flatten(layout.axis, layout.axis + 2)
 
 
 def _swap(values: torch.Tensor, first: int, second: int, inner: int) -> torch.Tensor:

@@ -1,6 +1,6 @@
 """Hardware descriptions: system ▸ chip ▸ core ▸ macro ▸ crossbar ▸ cell. Facts, no torch."""
 
-from crossloom.spec.base import Config, Frozen, Spec
+from crossloom.spec.base import Config, Frozen, Spec, by_kind
 from crossloom.spec.cell import (
     CellSpec,
     DeviceSpec,
@@ -47,6 +47,7 @@ __all__ = [
     "Spec",
     "SpreadSpec",
     "SystemSpec",
+    "by_kind",
     "list_systems",
     "load_system",
 ]

@@ -49,6 +49,15 @@ class Config(Frozen):
     """What we choose."""
 
 
+def by_kind(value: Any) -> Any:
+    """A bare name stands for the value of that kind, with everything else as usual.
+
+    >>> by_kind("bit_serial")
+    {'kind': 'bit_serial'}
+    """
+    return {"kind": value} if isinstance(value, str) else value
+
+
 def _plain(value: Any) -> Any:
     return value.model_dump() if isinstance(value, BaseModel) else value
 

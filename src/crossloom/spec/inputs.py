@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from crossloom.spec.base import Spec
+from crossloom.spec.base import Spec, by_kind
 
 
 class BitSerial(Spec):
@@ -31,4 +31,4 @@ class MultiLevel(Spec):
     kind: Literal["multi_level"] = "multi_level"
 
 
-InputMode = Annotated[BitSerial | Pulse | MultiLevel, Field(discriminator="kind")]
+InputMode = Annotated[BitSerial | Pulse | MultiLevel, Field(discriminator="kind"), BeforeValidator(by_kind)]

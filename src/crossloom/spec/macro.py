@@ -71,7 +71,9 @@ class ReadoutSpec(Spec):
     @model_validator(mode="after")
     def _there_is_a_code_above_zero(self) -> Self:
         if self.is_signed and self.bits == 1:
-            raise ValueError("one bit of a signed converter is its sign alone: give bits >= 2, or is_signed = false")
+            raise ValueError(
+                "one bit of a signed converter is its sign alone: give bits >= 2, or is_signed = false"
+            )
         return self
 
     @property

@@ -36,7 +36,7 @@ class ChipSpec(Spec):
 
 
 class LinkSpec(Spec):
-    """What joins the chips. None where not published."""
+    """What joins the chips: bandwidth in bit/s, energy_per_bit in J. None where not published."""
 
     bandwidth: Positive | None = None
     energy_per_bit: Positive | None = None

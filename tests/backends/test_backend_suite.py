@@ -1,0 +1,54 @@
+"""Every backend that ships keeps the laws of the public suite."""
+
+from crossloom.backends import MockBackend, RecordingBackend, SimulatedBackend
+from crossloom.spec import load_system
+from crossloom.testing import BackendSuite
+from flows import MACRO, noisy_system
+
+
+class TestSimulatedIdealChips(BackendSuite):
+    def make(self):
+        return SimulatedBackend(load_system("ideal"))
+
+
+class TestSimulatedFirstChip(BackendSuite):
+    def make(self):
+        return SimulatedBackend(load_system("tsinghua_c200"), seed=1)
+
+
+class TestSimulatedChipsWithEverything(BackendSuite):
+    def make(self):
+        system = noisy_system(
+            readout={"offset": 1.0, "gain_error": 0.05},
+            programming_error=1e-6,
+            read_noise=2e-7,
+            variation=0.02,
+            stuck_low=0.01,
+            stuck_high=0.01,
+        )
+        return SimulatedBackend(system, seed=4)
+
+
+class TestSimulatedIsaac(BackendSuite):
+    def make(self):
+        return SimulatedBackend(load_system("isaac"))
+
+
+class TestSimulatedPairsOfRows(BackendSuite):
+    def make(self):
+        return SimulatedBackend(noisy_system({f"{MACRO}.pairing": "rows"}), seed=2)
+
+
+class TestQuietSimulatedChips(BackendSuite):
+    def make(self):
+        return SimulatedBackend(noisy_system(read_noise=1e-6)).quiet()
+
+
+class TestMock(BackendSuite):
+    def make(self):
+        return MockBackend(noisy_system())
+
+
+class TestRecording(BackendSuite):
+    def make(self):
+        return RecordingBackend(SimulatedBackend(noisy_system(), seed=3))
