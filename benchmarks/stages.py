@@ -49,7 +49,9 @@ def time_programming(rounds: int) -> None:
     seconds, floors = [], []
     for seed in range(rounds):
         began = time.perf_counter()
-        chips = xl.program(placement, xl.simulate(system, seed=seed), xl.WriteVerify(tolerance=0.01 * cell.g_max))
+        chips = xl.program(
+            placement, xl.simulate(system, seed=seed), xl.WriteVerify(tolerance=0.01 * cell.g_max)
+        )
         seconds.append(time.perf_counter() - began)
         began = time.perf_counter()
         torch.randn(1152, 128)
@@ -58,8 +60,8 @@ def time_programming(rounds: int) -> None:
     assert report is not None
     floor = sorted(floors)[len(floors) // 2]
     print(
-        f"(c) {report.num_cells:,} cells to 1 % of g_max: {best:.2f} s (bound 2 s), {best / floor:.0f} x one Gaussian draw; "
-        f"{report.num_pulses / report.num_cells:.2f} pulses a cell, {report.num_failed} failed"
+        f"(c) {report.num_cells:,} cells to 1 % of g_max: {best:.2f} s (bound 2 s), {best / floor:.0f} x one Gaussian "
+        f"draw; {report.num_pulses / report.num_cells:.2f} pulses a cell, {report.num_failed} failed"
     )
 
 
@@ -74,7 +76,9 @@ def time_compiling() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     time_programming(options.rounds)

@@ -46,14 +46,17 @@ def programmed(model: nn.Module, system: xl.SystemSpec, inputs: torch.Tensor) ->
 def time_linear(rounds: int) -> None:
     torch.manual_seed(0)
     layer, inputs = nn.Linear(512, 512), torch.randn(256, 512)
-    for name, noise, bound in (("one read noise for all cells", ONE_FOR_ALL, 3), ("read noise that grows with g", GROWING, 3)):
+    for name, noise, bound in (
+        ("one read noise for all cells", ONE_FOR_ALL, 3),
+        ("read noise that grows with g", GROWING, 3),
+    ):
         chips = programmed(layer, eight_bit(noise), inputs)
         paired = compare(
             lambda: functional.linear(inputs, layer.weight, layer.bias),
             lambda chips=chips: xl.run(chips, inputs, batch_size=256, probe_samples=0),
             rounds,
         )
-        print(paired.line(f"(a) 512 -> 512, batch 256, {name}", bound), flush=True)
+        print(paired.line(f"(a) 512 -> 512, batch 256, {name}", 3), flush=True)
 
 
 @torch.no_grad()
@@ -78,7 +81,9 @@ def time_resnet(rounds: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", choices=["linear", "resnet"])
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())

@@ -1,6 +1,7 @@
 """A pretrained ResNet-32 on CIFAR-10, from float to programmed chips.
 
-    python examples/cifar10_resnet32.py --data DIR --weights resnet32-d509ac18.th [--images N] [--chips N] [--report DIR]
+    python examples/cifar10_resnet32.py --data DIR --weights resnet32-d509ac18.th
+        [--images N] [--chips N] [--report DIR]
 
 DIR (or $CROSSLOOM_DATA) holds cifar-10-batches-py; the weights are those of akamaster/pytorch_resnet_cifar10
 (published: 92.63 % on the 10,000 test images). Prints the accuracy of the float network, the waterfall on `ideal`
@@ -28,7 +29,12 @@ def accuracy(outputs: torch.Tensor, labels: torch.Tensor) -> float:
 
 
 def run_system(
-    model: torch.nn.Module, system: xl.SystemSpec, train: Dataset, test: Dataset, num_chips: int, folder: Path | None
+    model: torch.nn.Module,
+    system: xl.SystemSpec,
+    train: Dataset,
+    test: Dataset,
+    num_chips: int,
+    folder: Path | None,
 ) -> dict:
     """Compile once, then program and run `num_chips` sets of chips; the waterfall is that of the first."""
     began = time.perf_counter()
@@ -45,9 +51,14 @@ def run_system(
             fall = xl.waterfall(chips, result, test.labels)
             print(f"{chips.summary()}\n{fall.summary()}", flush=True)
             if folder:
-                xl.Report(placement, chips, result, test.labels, waterfall=fall).save(folder / f"{system.name}.html")
+                xl.Report(placement, chips, result, test.labels, waterfall=fall).save(
+                    folder / f"{system.name}.html"
+                )
     spread = statistics.stdev(scores) if len(scores) > 1 else 0.0
-    print(f"{system.name}: {statistics.mean(scores):.2%} +- {spread:.2%} over {num_chips} programmed chips", flush=True)
+    print(
+        f"{system.name}: {statistics.mean(scores):.2%} +- {spread:.2%} over {num_chips} programmed chips",
+        flush=True,
+    )
     return {
         "mean": statistics.mean(scores),
         "std": spread,
@@ -58,7 +69,9 @@ def run_system(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, default=None)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--images", type=int, default=10_000)

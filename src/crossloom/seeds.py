@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
+_WORD = 2**64 - 1
+
 
 def derive_seed(seed: int, *names: int | str) -> int:
     """A 63-bit seed for the thing called `names` under `seed`.
@@ -23,6 +25,18 @@ def derive_seed(seed: int, *names: int | str) -> int:
     """
     text = "\x1f".join([str(seed), *(f"{type(name).__name__}:{name}" for name in names)])
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) >> 1
+
+
+def mix_seed(seed: int, number: int) -> int:
+    """A 63-bit seed for part `number` of what `seed` serves: splitmix64 (Steele et al., OOPSLA 2014), for hot paths.
+
+    >>> mix_seed(1, 0) != mix_seed(1, 1) != mix_seed(2, 1)
+    True
+    """
+    mixed = (seed + (number + 1) * 0x9E3779B97F4A7C15) & _WORD
+    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _WORD
+    mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _WORD
+    return (mixed ^ (mixed >> 31)) >> 1
 
 
 def derive_generator(seed: int, *names: int | str, device: torch.device | str = "cpu") -> torch.Generator:

@@ -59,7 +59,9 @@ def test_read_noise_does_not_depend_on_how_samples_are_batched(mode, bits):
     for size in (1, 7, 32, 64):
         parts = [
             backend.mvm(
-                command(mode=mode), DenseCodes(batch.values[3 * start : 3 * stop], stop - start), Draw(1, start)
+                command(mode=mode),
+                DenseCodes(batch.values[3 * start : 3 * stop], stop - start),
+                Draw(1, start),
             ).sums
             for start in range(0, 70, size)
             for stop in [min(start + size, 70)]

@@ -4,13 +4,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from slow_macro import slow_inputs
 
 from crossloom.circuits import cycle_weights, expand
 from crossloom.hardware import DenseCodes, InputFormat, WindowedCodes
 from crossloom.spec import BitSerial, DacSpec, MultiLevel, Pulse
 from crossloom.testing.strategies import input_modes
 from crossloom.windows import Window
-from slow_macro import slow_inputs
 
 SETTINGS = settings(max_examples=60, deadline=None)
 formats = st.builds(InputFormat, input_modes(), st.integers(2, 7), st.booleans())

@@ -2,12 +2,12 @@
 
 import pytest
 import torch
+from slow_macro import slow_mvm
 
 from crossloom.circuits import EffectiveArray, convert, count_codes, effective_array, macro_function
 from crossloom.hardware import DenseCodes, InputFormat, WindowedCodes, Wiring
 from crossloom.spec import BitSerial, DacSpec, MultiLevel, Pulse, ReadoutSpec
 from crossloom.windows import Window
-from slow_macro import slow_mvm
 
 NUM_DRAWS = 20_000
 STEP = 2e-6
@@ -159,9 +159,9 @@ def test_an_offset_comes_with_every_conversion_of_an_ideal_converter_too(mode, i
     matrix, offset = torch.randint(-3, 4, (5, 2)).double(), torch.tensor([1.0, -2.0]).double()
     codes = DenseCodes(torch.randint(-7, 8, (6, 5)).float(), 6)
     answers = [
-        macro_function(
-            EffectiveArray(matrix), torch.ones(2), offset, inputs, dac, ReadoutSpec(bits=bits)
-        )(codes).sums
+        macro_function(EffectiveArray(matrix), torch.ones(2), offset, inputs, dac, ReadoutSpec(bits=bits))(
+            codes
+        ).sums
         for bits in (None, 30)
     ]
     assert torch.equal(answers[0].double(), answers[1].double())

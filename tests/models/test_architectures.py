@@ -105,7 +105,9 @@ def test_a_network_on_ideal_hardware_answers_exactly_as_its_integers(case):
     assert error < 0.05
 
 
-@pytest.mark.parametrize("keeps_batch_norm", [True, False], ids=["norms kept", "norms folded by the exporter"])
+@pytest.mark.parametrize(
+    "keeps_batch_norm", [True, False], ids=["norms kept", "norms folded by the exporter"]
+)
 def test_resnet32_from_onnx_and_from_pytorch_are_the_same(tmp_path, keeps_batch_norm):
     torch.manual_seed(0)
     model, inputs = settle_batch_norms(CifarResNet(5)), torch.randn(8, 3, 16, 16)
@@ -128,7 +130,10 @@ def test_resnet32_from_onnx_and_from_pytorch_are_the_same(tmp_path, keeps_batch_
 
 def check_equal_graphs(ours: xl.QuantizedGraph, theirs: xl.QuantizedGraph) -> None:
     kinds = [
-        [node.operation if isinstance(node, Digital) else type(node).__name__ for node in quantized.graph.nodes]
+        [
+            node.operation if isinstance(node, Digital) else type(node).__name__
+            for node in quantized.graph.nodes
+        ]
         for quantized in (ours, theirs)
     ]
     assert kinds[0] == kinds[1]

@@ -16,6 +16,7 @@ from crossloom.errors import ArtefactError, CrossloomError
 
 SCHEMA_VERSION = 1
 _KEY = "crossloom"
+_BODY = {"kind": str, "schema": int, "value": object, "sha256": dict}
 
 
 class Artefact(ABC):
@@ -88,9 +89,8 @@ def load_artefact(path: str | Path, kinds: tuple[type[Artefact], ...]) -> Artefa
 def _read(path: Path) -> tuple[str, Any]:
     body = _manifest(path)
     tensors = _tensors(path)
-    for name, digest in body["sha256"].items():
-        if name not in tensors or _digest(tensors[name]) != digest:
-            raise ArtefactError("was altered: a tensor does not match its checksum; make it again")
+    if {name: _digest(tensor) for name, tensor in tensors.items()} != body["sha256"]:
+        raise ArtefactError("was altered: a tensor does not match its checksum; make it again")
     try:
         return body["kind"], decoder(tensors)(body["value"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -105,7 +105,7 @@ def _manifest(path: Path) -> dict[str, Any]:
     if hashlib.sha256(text.encode()).hexdigest() != metadata.get("sha256"):
         raise ArtefactError("was altered: the manifest does not match its checksum; make it again")
     body = json.loads(text)
-    if not isinstance(body, dict) or not {"kind", "schema", "value", "sha256"} <= body.keys():
+    if not isinstance(body, dict) or not all(isinstance(body.get(key), type) for key, type in _BODY.items()):
         raise ArtefactError("is no file of crossloom's")
     schema = body["schema"]
     if schema > SCHEMA_VERSION:

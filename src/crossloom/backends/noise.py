@@ -2,7 +2,7 @@
 
 import torch
 
-from crossloom.seeds import derive_seed
+from crossloom.seeds import derive_seed, mix_seed
 
 _BLOCK = 32
 
@@ -19,6 +19,6 @@ def sample_noise(
     drawn = torch.empty((last - first + 1) * _BLOCK, per_sample, device=device)
     generator, seed = torch.Generator(device), derive_seed(*names)  # type: ignore[arg-type]
     for number, block in zip(range(first, last + 1), drawn.split(_BLOCK), strict=True):
-        block.normal_(generator=generator.manual_seed(derive_seed(seed, number)))
+        block.normal_(generator=generator.manual_seed(mix_seed(seed, number)))
     start = first_sample - first * _BLOCK
     return drawn[start : start + num_samples]

@@ -8,7 +8,7 @@ and the answer is sum_t c_t code_t, with c_t the weights of the cycles. Independ
 exactly one Gaussian per conversion, of variance gain^2 * sum_i x_ti^2 var(w_i): another product.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -20,7 +20,7 @@ from crossloom.circuits.readout import convert, count_codes
 from crossloom.hardware import Codes, InputFormat, Reading
 from crossloom.spec import DacSpec, ReadoutSpec
 
-Noise = Callable[[tuple[int, ...]], torch.Tensor]
+Noise = Callable[[tuple[int, ...]], Iterable[torch.Tensor]]
 _EXACT_FLOAT32 = 2.0**24
 _TINY = 1e-30  # keeps the gradient of the root finite
 
@@ -31,7 +31,7 @@ class MacroFunction:
 
     weights: [output, input], matrix times gain.  bias: [output], offsets in codes; None for none.
     variance: [output, input] of one read, in levels squared, or [1, input] where all outputs share it; None
-    when reads are exact.  gain: [output], codes per level.
+    when reads are exact.  gain: codes per level, [output], or [1] where all outputs share it.
     """
 
     weights: torch.Tensor
@@ -45,8 +45,8 @@ class MacroFunction:
     def __call__(self, codes: Codes, noise: Noise | None = None, with_counts: bool = False) -> Reading:
         """Multiply a batch of codes; sums [vector, output, *positions].
 
-        `noise` gives standard normal numbers of a shape [vector * cycle, output, *positions]; None reads
-        without noise. `with_counts` also counts the codes.
+        `noise` gives standard normal numbers for a shape [vector * cycle, output, *positions], in parts that
+        follow one another along the outputs; None reads without noise. `with_counts` also counts the codes.
         """
         codes = _cast(codes, self.weights)
         if self.readout.code_range is None:
@@ -71,8 +71,14 @@ class MacroFunction:
         """Add read noise; `power` holds the squares of what the rows carry. `sums` is overwritten."""
         assert self.variance is not None
         spread = product(power, self.variance).clamp_(min=_TINY).sqrt()
-        drawn = noise(tuple(sums.shape)).to(sums.dtype)
-        return sums.add_(drawn * spread * self.gain.view(-1, *[1] * (sums.dim() - 2)))
+        spread = spread * self.gain.view(-1, *[1] * (sums.dim() - 2))
+        spread = spread.expand_as(sums)
+        start = 0
+        for part in noise(tuple(sums.shape)):
+            outputs = slice(start, start + part.shape[1])
+            sums[:, outputs].addcmul_(part.to(sums.dtype), spread[:, outputs])
+            start = outputs.stop
+        return sums
 
 
 def macro_function(
@@ -92,6 +98,8 @@ def macro_function(
     weights = (array.matrix * gain).T.to(dtype).contiguous()
     variance = None if array.variance is None else _shared(array.variance).T.to(dtype).contiguous()
     bias = None if offset is None else offset.to(dtype)
+    if bool((gain == gain[0]).all()):
+        gain = gain[:1]
     return MacroFunction(weights, bias, variance, gain.to(dtype), inputs, dac, readout)
 
 

@@ -7,6 +7,7 @@ from crossloom.mapping.integration import legal_integration_time
 from crossloom.mapping.map_graph import MappedGraph, Tile, map_graph
 from crossloom.mapping.scheme import Scheme, make_scheme
 from crossloom.mapping.slicings import SignMagnitude, Slicing, TwosComplement, Whole
+from crossloom.mapping.vectors import vectors_per_sample
 
 __all__ = [
     "DifferentialPair",
@@ -27,4 +28,5 @@ __all__ = [
     "make_scheme",
     "map_graph",
     "share_in_memory",
+    "vectors_per_sample",
 ]

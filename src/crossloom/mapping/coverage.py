@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import prod
 from typing import Literal
 
 import torch
@@ -11,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from crossloom.errors import GraphError
 from crossloom.graph import Digital, Graph, Input, Matrix, NodeRef, TensorRef, measure_shapes
 from crossloom.mapping.map_graph import MappedGraph
+from crossloom.mapping.vectors import vectors_per_sample
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -70,8 +70,8 @@ class NodeCoverage:
 def coverage(mapped: MappedGraph) -> tuple[NodeCoverage, ...]:
     """One row for every node of the graph but its inputs, in the graph's order."""
     graph = mapped.quantized.graph
-    shapes = measure_shapes(graph)
-    return tuple(_cover(mapped, node, shapes) for node in graph.nodes if not isinstance(node, Input))
+    shapes, vectors = measure_shapes(graph), vectors_per_sample(graph)
+    return tuple(_cover(mapped, node, shapes, vectors) for node in graph.nodes if not isinstance(node, Input))
 
 
 def share_in_memory(rows: Iterable[NodeCoverage]) -> float:
@@ -88,10 +88,12 @@ def share_in_memory(rows: Iterable[NodeCoverage]) -> float:
     return sum(row.macs or 0 for row in rows if row.where == "memory") / total if total else 0.0
 
 
-def _cover(mapped: MappedGraph, node: Matrix | Digital, shapes: Shapes) -> NodeCoverage:
+def _cover(
+    mapped: MappedGraph, node: Matrix | Digital, shapes: Shapes, vectors: Mapping[str, int]
+) -> NodeCoverage:
     if isinstance(node, Matrix):
         weight = mapped.quantized.layers[node.name].weight
-        macs = weight.numel() * _num_vectors(node, shapes[node.name]) // _samples(mapped.quantized.graph)
+        macs = weight.numel() * vectors[node.name]
         kind = f"conv{node.window.num_axes}d" if node.window else "linear"
         if node.name in mapped.schemes:
             return NodeCoverage(node.name, kind, node.layer, "memory", "a stored matrix", macs)
@@ -101,11 +103,6 @@ def _cover(mapped: MappedGraph, node: Matrix | Digital, shapes: Shapes) -> NodeC
         return NodeCoverage(node.name, node.operation, node.layer, "digital", "no matrix operation", 0)
     macs = _count(graph, node, shapes)
     return NodeCoverage(node.name, node.operation, node.layer, "digital", _why_digital(graph, node), macs)
-
-
-def _num_vectors(node: Matrix, shape: tuple[int, ...]) -> int:
-    """How many input vectors a node's output of this shape comes from."""
-    return shape[0] * prod(shape[2:]) if node.window else prod(shape[:-1])
 
 
 def _samples(graph: Graph) -> int:

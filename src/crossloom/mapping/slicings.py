@@ -61,7 +61,9 @@ class TwosComplement(Config):
         return Digits(torch.cat([digits, negative.unsqueeze(0)]), (*coefficients, -top), (0, largest))
 
 
-Slicing = Annotated[Whole | SignMagnitude | TwosComplement, Field(discriminator="kind"), BeforeValidator(by_kind)]
+Slicing = Annotated[
+    Whole | SignMagnitude | TwosComplement, Field(discriminator="kind"), BeforeValidator(by_kind)
+]
 
 
 def _planes(magnitude: torch.Tensor, bits: int, width: int) -> tuple[torch.Tensor, tuple[int, ...]]:

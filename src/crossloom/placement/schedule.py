@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 
 from crossloom.artefacts import saved
-from crossloom.graph import Digital, Graph, Input, Matrix, NodeRef, measure_shapes
-from crossloom.mapping import MappedGraph
+from crossloom.graph import Digital, Graph, Input, Matrix, NodeRef
+from crossloom.mapping import MappedGraph, vectors_per_sample
 from crossloom.spec import MacroAddress
 
 _SUM_BYTES = 4
@@ -17,8 +16,8 @@ _SUM_BYTES = 4
 class Step:
     """All MVMs of one layer on one chip.
 
-    num_vectors: input vectors per sample.  after: numbers of the steps
-    whose results it needs.  bytes_in, bytes_out: what crosses the chip's link for one sample.
+    num_vectors: input vectors per sample.  after: numbers of the steps whose results it needs.  bytes_in,
+    bytes_out: what crosses the chip's link for one sample.
     """
 
     layer: str
@@ -33,8 +32,7 @@ class Step:
 def make_schedule(mapped: MappedGraph, addresses: Sequence[MacroAddress]) -> tuple[Step, ...]:
     """Steps in an order in which they can run. `addresses` holds the macro of every tile."""
     graph = mapped.quantized.graph
-    needs, shapes = matrix_dependencies(graph), measure_shapes(graph)
-    num_samples = next((node.shape[0] or 1 for node in graph.inputs if node.shape), 1)
+    needs, vectors = matrix_dependencies(graph), vectors_per_sample(graph)
     steps: list[Step] = []
     steps_of: dict[str, tuple[int, ...]] = {}
     for node in graph.matrices:
@@ -47,8 +45,7 @@ def make_schedule(mapped: MappedGraph, addresses: Sequence[MacroAddress]) -> tup
         first = len(steps)
         for chip in chips:
             here = tuple(tile for tile in tiles if addresses[tile].chip == chip)
-            num_vectors = _num_vectors(node, shapes[node.name], num_samples)
-            steps.append(_step(mapped, node, chip, here, after, num_vectors))
+            steps.append(_step(mapped, node, chip, here, after, vectors[node.name]))
         steps_of[node.name] = tuple(range(first, len(steps)))
     return tuple(steps)
 
@@ -68,12 +65,6 @@ def _step(
     outputs = sum(tile.output_stop - tile.output_start for tile in held)
     bytes_in, bytes_out = -(-bits_in * num_vectors // 8), outputs * num_vectors * _SUM_BYTES
     return Step(node.name, chip, tiles, num_vectors, after, bytes_in, bytes_out)
-
-
-def _num_vectors(node: Matrix, shape: tuple[int, ...], num_samples: int) -> int:
-    """Input vectors of a node per sample, given the shape of its output for so many samples."""
-    num_outputs = shape[1 if node.window else -1]
-    return -(-prod(shape) // (num_outputs * num_samples))
 
 
 def matrix_dependencies(graph: Graph) -> dict[str, tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -73,7 +74,8 @@ class LayerOnChips:
             )
             readings += answers
             parts += [
-                (tile, self._decode(tile, answer)) for tile, answer in zip(group.tiles, answers, strict=True)
+                (tile, self._scheme.decode(answer.sums))
+                for tile, answer in zip(group.tiles, answers, strict=True)
             ]
         return self._assemble(parts), readings
 
@@ -126,25 +128,31 @@ class LayerOnChips:
             return self._backend.mvm_many(group.commands, codes, draw, count_codes)
         return [self._backend.mvm(command, codes, draw, count_codes) for command in group.commands]
 
-    def _decode(self, tile: Tile, reading: Reading) -> torch.Tensor:
-        """Sums of products in units of codes and weights, from sums of converter codes."""
-        scale = self._macro.gain(tile.integration_time, self._scheme.level_step) * self._scheme.row_copies
-        sums = self._scheme.decode(reading.sums)
-        return sums if scale == 1 else sums / scale
+    def _scale(self, tile: Tile) -> float:
+        """Codes of the converter per unit of a tile's sum of products."""
+        return self._macro.gain(tile.integration_time, self._scheme.level_step) * self._scheme.row_copies
+
+    @cached_property
+    def _is_unscaled(self) -> bool:
+        return all(self._scale(tile) == 1 for group in self._groups for tile in group.tiles)
+
+    def _scales(self, like: torch.Tensor) -> torch.Tensor:
+        """Codes per unit for every output of the one group, in the shape of sums [vector, output, *positions]."""
+        tiles = self._groups[0].tiles
+        scales = torch.tensor([self._scale(tile) for tile in tiles], dtype=like.dtype, device=like.device)
+        widths = torch.tensor([tile.output_stop - tile.output_start for tile in tiles], device=like.device)
+        return scales.repeat_interleave(widths).view(-1, *[1] * (like.dim() - 2))
 
     def _assemble(self, parts: list[tuple[Tile, torch.Tensor]]) -> torch.Tensor:
-        """Add up what shares outputs, average copies, and put the rest side by side."""
-        tile, first = parts[0]
-        num_outputs = len(self._layer.weight)
-        if len(parts) == 1 and tile.output_stop - tile.output_start == num_outputs:
-            return first
+        """Sums of products from decoded codes: add up what shares outputs, average copies, put the rest in line."""
         if len(self._groups) == 1 and self._scheme.copies == 1:
-            return torch.cat([sums for _, sums in parts], 1)
-        copies, dtype = (
-            self._scheme.copies,
-            torch.float64 if self._scheme.copies > 1 else self._layer.exact_dtype,
-        )
-        whole = first.new_zeros(len(first), num_outputs, *first.shape[2:], dtype=dtype)
-        for tile, sums in parts:
-            whole[:, tile.output_start : tile.output_stop] += sums
+            sums = parts[0][1] if len(parts) == 1 else torch.cat([part for _, part in parts], 1)
+            return sums if self._is_unscaled else sums / self._scales(sums)
+        first, copies = parts[0][1], self._scheme.copies
+        dtype = torch.float64 if copies > 1 else self._layer.exact_dtype
+        shape = (len(first), len(self._layer.weight), *first.shape[2:])
+        whole = first.new_zeros(shape, dtype=dtype)
+        for tile, part in parts:
+            scale = self._scale(tile)
+            whole[:, tile.output_start : tile.output_stop] += part if scale == 1 else part / scale
         return whole / copies if copies > 1 else whole
