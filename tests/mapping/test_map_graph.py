@@ -200,7 +200,7 @@ def test_row_copies_share_the_integrator(copies):
         mapped_from(graph, MappingConfig(row_copies=number), system).tiles[0].integration_time
         for number in (1, copies)
     )
-    assert many == max(round(one / copies), 1)
+    assert abs(many - one / copies) <= 0.5 + 0.5 / copies
 
 
 def test_a_layer_of_zeros_maps_like_any_other():

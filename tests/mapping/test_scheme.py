@@ -75,7 +75,7 @@ def test_levels_are_whole_and_within_those_that_were_asked_for(encoding, slicing
     _, _, digit_range = slicing.cut(torch.zeros(0, dtype=torch.int32), bits)
     assert levels.min() >= 0
     assert levels.max() <= encoding.num_levels(digit_range) - 1
-    assert levels.max() * scheme.level_step <= macro().cell.g_max * (1 + 1e-12)
+    assert levels.max().item() * scheme.level_step <= macro().cell.g_max * (1 + 1e-12)
 
 
 @SETTINGS

@@ -1,6 +1,6 @@
 """Chips that exist only in memory, with the physics of `devices` and `circuits`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -228,16 +228,18 @@ class SimulatedBackend(Backend):
     def _noise(self, commands: tuple[MvmCommand, ...], codes: Codes, draw: Draw) -> Any:
         widths = [command.num_outputs for command in commands]
 
-        def drawn(shape: tuple[int, ...]) -> Iterator[torch.Tensor]:
+        def drawn(shape: tuple[int, ...]) -> torch.Tensor:
             vectors = shape[0] // codes.num_samples
             positions = torch.Size(shape[2:]).numel()
+            parts = []
             for command, width in zip(commands, widths, strict=True):
                 place = (*command.address, command.region.row, command.region.column, draw.run)
                 per_sample = vectors * width * positions
                 part = sample_noise(
                     codes.num_samples, draw.first_sample, per_sample, (self.seed, *place), self._device
                 )
-                yield part.reshape(shape[0], width, *shape[2:])
+                parts.append(part.reshape(shape[0], width, *shape[2:]))
+            return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
 
         return drawn
 

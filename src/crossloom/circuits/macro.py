@@ -8,7 +8,7 @@ and the answer is sum_t c_t code_t, with c_t the weights of the cycles. Independ
 exactly one Gaussian per conversion, of variance gain^2 * sum_i x_ti^2 var(w_i): another product.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -20,7 +20,7 @@ from crossloom.circuits.readout import convert, count_codes
 from crossloom.hardware import Codes, InputFormat, Reading
 from crossloom.spec import DacSpec, ReadoutSpec
 
-Noise = Callable[[tuple[int, ...]], Iterable[torch.Tensor]]
+Noise = Callable[[tuple[int, ...]], torch.Tensor]
 _EXACT_FLOAT32 = 2.0**24
 _TINY = 1e-30  # keeps the gradient of the root finite
 
@@ -45,8 +45,8 @@ class MacroFunction:
     def __call__(self, codes: Codes, noise: Noise | None = None, with_counts: bool = False) -> Reading:
         """Multiply a batch of codes; sums [vector, output, *positions].
 
-        `noise` gives standard normal numbers for a shape [vector * cycle, output, *positions], in parts that
-        follow one another along the outputs; None reads without noise. `with_counts` also counts the codes.
+        `noise` gives standard normal numbers of a shape [vector * cycle, output, *positions]; None reads
+        without noise. `with_counts` also counts the codes.
         """
         codes = _cast(codes, self.weights)
         if self.readout.code_range is None:
@@ -72,13 +72,7 @@ class MacroFunction:
         assert self.variance is not None
         spread = product(power, self.variance).clamp_(min=_TINY).sqrt()
         spread = spread * self.gain.view(-1, *[1] * (sums.dim() - 2))
-        spread = spread.expand_as(sums)
-        start = 0
-        for part in noise(tuple(sums.shape)):
-            outputs = slice(start, start + part.shape[1])
-            sums[:, outputs].addcmul_(part.to(sums.dtype), spread[:, outputs])
-            start = outputs.stop
-        return sums
+        return sums.addcmul_(noise(tuple(sums.shape)).to(sums.dtype), spread)
 
 
 def macro_function(
