@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossloom.units import fF, format_si, mV, ns, nS, pF, uS
+from crossloom.units import fF, format_si, mV, nS, ns, pF, uS
 
 PREFIXES = {"a": 1e-18, "f": 1e-15, "p": 1e-12, "n": 1e-9, "µ": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6}
 PREFIXES |= {"G": 1e9, "T": 1e12}

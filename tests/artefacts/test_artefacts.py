@@ -6,6 +6,7 @@ import struct
 
 import pytest
 import torch
+from one_of_each import BEHAVIOUR, SYSTEM, artefact
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -16,7 +17,6 @@ from crossloom.graph import Graph
 from crossloom.placement import Placement
 from crossloom.programming import ProgrammedChips, attach
 from crossloom.runtime import LayerQuality, RunResult
-from one_of_each import BEHAVIOUR, SYSTEM, artefact
 
 KINDS = list(BEHAVIOUR)
 
@@ -149,7 +149,9 @@ def test_a_system_inside_a_file_is_checked_like_any_other(tmp_path):
 
 def test_a_file_of_another_kind_is_refused_with_what_it_is(tmp_path):
     artefact("Graph").save(tmp_path / "graph")
-    with pytest.raises(ArtefactError, match=r"graph: holds a Graph, not a Placement; load it with Graph\.load"):
+    with pytest.raises(
+        ArtefactError, match=r"graph: holds a Graph, not a Placement; load it with Graph\.load"
+    ):
         Placement.load(tmp_path / "graph")
 
 
@@ -223,7 +225,9 @@ def test_chips_keep_what_they_are_beyond_their_cells(tmp_path):
     quiet = ProgrammedChips(chips.placement, chips.backend.quiet(), chips.report)
     quiet.save(tmp_path / "quiet")
     loaded = ProgrammedChips.load(tmp_path / "quiet")
-    for wanted, got in zip(BEHAVIOUR["ProgrammedChips"](quiet), BEHAVIOUR["ProgrammedChips"](loaded), strict=True):
+    for wanted, got in zip(
+        BEHAVIOUR["ProgrammedChips"](quiet), BEHAVIOUR["ProgrammedChips"](loaded), strict=True
+    ):
         assert torch.equal(wanted, got)
     assert isinstance(loaded.backend, SimulatedBackend)
     assert loaded.backend.to_state().macros.keys() == chips.backend.to_state().macros.keys()

@@ -54,7 +54,7 @@ def test_an_interrupted_save_leaves_the_old_artefact_whole(tmp_path, monkeypatch
         monkeypatch.setattr(artefact_module, "save_file", interrupt)
     else:
         monkeypatch.setattr(os, "replace", interrupt)
-    with pytest.raises(BaseException):  # noqa: B017, PT011
+    with pytest.raises(BaseException):  # noqa: PT011
         new.save(path)
     monkeypatch.undo()
     assert torch.equal(Graph.load(path).tensors["w"], old.tensors["w"])

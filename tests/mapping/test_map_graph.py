@@ -132,9 +132,7 @@ def test_depthwise_groups_share_a_tile_along_its_diagonal():
 def test_a_large_matrix_is_cut_into_rows_and_columns():
     mapped = mapped_from(linear_graph(normal(40, 100)), MappingConfig(), small(64, 32))
     assert [tile.block for tile in mapped.tiles] == [
-        (row, min(row + 64, 100), column, min(column + 16, 40))
-        for row in (0, 64)
-        for column in (0, 16, 32)
+        (row, min(row + 64, 100), column, min(column + 16, 40)) for row in (0, 64) for column in (0, 16, 32)
     ]
 
 
@@ -155,9 +153,7 @@ def test_layers_that_shall_stay_digital_get_no_tiles():
     assert "1 matrices stay digital" in mapped.summary()
 
 
-@pytest.mark.parametrize(
-    "config", [MappingConfig(layers={"layer3": {}}), MappingConfig(digital=("layer3",))]
-)
+@pytest.mark.parametrize("config", [MappingConfig(layers={"layer3": {}}), MappingConfig(digital=("layer3",))])
 def test_a_layer_that_does_not_exist_is_refused_with_the_nearest(config):
     with pytest.raises(ConfigError, match="no matrix operation is called 'layer3'; did you mean layer"):
         mapped_from(chain_graph(normal(4, 6), normal(3, 4)), config, small(64, 64))
@@ -178,7 +174,9 @@ def test_integration_times_are_legal_for_the_register():
 
 
 def test_integration_times_can_be_changed_tile_by_tile():
-    mapped = mapped_from(chain_graph(normal(4, 6), normal(3, 4)), MappingConfig(), load_system("tsinghua_c200"))
+    mapped = mapped_from(
+        chain_graph(normal(4, 6), normal(3, 4)), MappingConfig(), load_system("tsinghua_c200")
+    )
     changed = mapped.with_integration_times({1: 17.4})
     assert changed.tiles[1].integration_time == 17.0
     assert changed.tiles[0] == mapped.tiles[0]

@@ -68,9 +68,7 @@ def test_decoding_undoes_encoding(
 @SETTINGS
 @given(encodings(), slicings(), st.sampled_from(["rows", "columns", "none"]), st.integers(2, 9))
 def test_levels_are_whole_and_within_those_that_were_asked_for(encoding, slicing, pairing, bits):
-    scheme = make_scheme(
-        LayerMappingConfig(encoding=encoding, slicing=slicing), bits, macro(pairing=pairing)
-    )
+    scheme = make_scheme(LayerMappingConfig(encoding=encoding, slicing=slicing), bits, macro(pairing=pairing))
     levels = scheme.encode(whole_weights(bits, 4, 4, 0))
     _, _, digit_range = slicing.cut(torch.zeros(0, dtype=torch.int32), bits)
     assert levels.min() >= 0
@@ -83,9 +81,7 @@ def test_levels_are_whole_and_within_those_that_were_asked_for(encoding, slicing
 def test_digits_times_their_coefficients_add_up_to_the_weight(slicing, bits, seed):
     weight = whole_weights(bits, 3, 3, seed)
     digits, coefficients, (lowest, highest) = slicing.cut(weight.int(), bits)
-    total = sum(
-        coefficient * digit.long() for coefficient, digit in zip(coefficients, digits, strict=True)
-    )
+    total = sum(coefficient * digit.long() for coefficient, digit in zip(coefficients, digits, strict=True))
     assert torch.equal(total, weight)
     assert lowest <= digits.min()
     assert digits.max() <= highest
@@ -150,7 +146,12 @@ def test_the_usual_scheme_is_what_the_macro_is_made_for():
     [
         ({}, 8, {"crossbar.cell.num_levels": 8, "pairing": "rows"}, None),
         ({"slicing": Whole()}, 8, {"crossbar.cell.num_levels": 8}, "need 128 levels, cells have 8"),
-        ({"encoding": OffsetColumn(), "slicing": Whole()}, 4, {"crossbar.cell.num_levels": 8}, "need 15 levels"),
+        (
+            {"encoding": OffsetColumn(), "slicing": Whole()},
+            4,
+            {"crossbar.cell.num_levels": 8},
+            "need 15 levels",
+        ),
         ({"slicing": SignMagnitude(bits_per_cell=4)}, 8, {"crossbar.cell.num_levels": 15}, "need 16 levels"),
         ({"slicing": SignMagnitude(bits_per_cell=4)}, 8, {"crossbar.cell.num_levels": 16}, None),
         ({"input_mode": MultiLevel()}, 4, {"input_modes": [{"kind": "pulse"}]}, "do pulse, not multi_level"),

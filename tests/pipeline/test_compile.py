@@ -153,7 +153,9 @@ def test_a_model_that_is_too_large_is_refused_with_what_is_missing():
 
 
 def test_open_choices_are_taken_from_the_system():
-    layer = compile(linear_graph(normal(2, 6)), load_system("tsinghua_c200"), INPUTS).mapped.quantized.layers["layer"]
+    layer = compile(linear_graph(normal(2, 6)), load_system("tsinghua_c200"), INPUTS).mapped.quantized.layers[
+        "layer"
+    ]
     assert (layer.weight_bits, layer.input_bits, layer.input_is_signed) == (4, 4, True)
     chosen = compile(
         linear_graph(normal(2, 6)),
@@ -164,10 +166,14 @@ def test_open_choices_are_taken_from_the_system():
     assert (chosen.weight_bits, chosen.input_bits) == (3, 5)
 
 
-@pytest.mark.parametrize(("asked", "system", "expected"), [(None, True, True), (False, True, False), (None, None, None)])
+@pytest.mark.parametrize(
+    ("asked", "system", "expected"), [(None, True, True), (False, True, False), (None, None, None)]
+)
 def test_a_sign_that_was_chosen_comes_before_the_systems(asked, system, expected):
     precision = PrecisionSpec(weight_bits=4, activation_bits=4, activations_are_signed=system)
-    assert resolve_quant(QuantConfig(activations_are_signed=asked), precision).activations_are_signed is expected
+    assert (
+        resolve_quant(QuantConfig(activations_are_signed=asked), precision).activations_are_signed is expected
+    )
 
 
 def test_mapping_and_placement_choices_are_passed_on():
@@ -191,7 +197,8 @@ def test_integration_times_are_chosen_from_the_data():
     assert small.mapped.tiles == large.mapped.tiles
     sparse = normal(16, 100) * (torch.rand(16, 100, generator=torch.Generator().manual_seed(1)) < 0.02)
     assert (
-        compile(graph, system, sparse).mapped.tiles[0].integration_time > small.mapped.tiles[0].integration_time
+        compile(graph, system, sparse).mapped.tiles[0].integration_time
+        > small.mapped.tiles[0].integration_time
     )
 
 

@@ -42,7 +42,13 @@ def cells_of(placement: Placement, number: int) -> tuple:
 
 
 def overlap(one: tuple, other: tuple) -> bool:
-    return one[0] == other[0] and one[1] < other[2] and other[1] < one[2] and one[3] < other[4] and other[3] < one[4]
+    return (
+        one[0] == other[0]
+        and one[1] < other[2]
+        and other[1] < one[2]
+        and one[3] < other[4]
+        and other[3] < one[4]
+    )
 
 
 def check_legal(placement: Placement) -> None:

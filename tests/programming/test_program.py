@@ -186,7 +186,9 @@ def test_the_programming_error_comes_after_the_last_verify():
     system = noisy_system({f"{CELL}.g_min": 2e-5}, programming_error=3e-6, pulse_spread=0.0)
     placement = place_graph(GRAPH, INPUTS, system)
     errors = [
-        program(placement, SimulatedBackend(system), WriteVerify(tolerance=3e-7), settle=settle).report.error_std
+        program(
+            placement, SimulatedBackend(system), WriteVerify(tolerance=3e-7), settle=settle
+        ).report.error_std
         for settle in (0.0, 0.05, 5.0)
     ]
     assert errors[0] < 3e-7

@@ -63,10 +63,11 @@ CASES = {
 def test_answers_do_not_depend_on_the_size_of_batches(case, mode):
     """With everything switched on, read noise above all, and samples along any axis."""
     graph, inputs = CASES[case]
+    inputs = inputs[:35]
     chips = program_graph(graph, inputs, EVERYTHING, MappingConfig(input_mode=mode))
     whole = run(chips, inputs, batch_size=len(inputs))
     assert not torch.equal(whole.outputs, run(chips, inputs, seed=1).outputs)
-    for size in (1, 5, 7, 32):
+    for size in (5, 9, 32):
         parts = run(chips, inputs, batch_size=size)
         assert torch.equal(parts.outputs, whole.outputs)
         assert parts.counts == whole.counts
@@ -94,7 +95,7 @@ def test_stopping_early_joins_batches_along_the_axis_of_samples(name):
     graph, inputs = CASES["attention"]
     chips = program_graph(graph, inputs, IDEAL)
     wanted = run(chips, inputs, batch_size=40, stop_at=name).outputs
-    for size in (1, 5, 7):
+    for size in (5, 13):
         assert torch.equal(run(chips, inputs, batch_size=size, stop_at=name).outputs, wanted)
 
 
@@ -124,9 +125,7 @@ def test_every_mode_is_what_it_says(case):
 def test_layers_can_run_in_modes_of_their_own():
     chips = program_graph(CHAIN, CHAIN_INPUTS, EVERYTHING)
     answers = {
-        (first, second): run(
-            chips, CHAIN_INPUTS, modes={"layer1": first, "layer2": second}, probe_samples=0
-        )
+        (first, second): run(chips, CHAIN_INPUTS, modes={"layer1": first, "layer2": second}, probe_samples=0)
         for first in ("chip", "integer", "float")
         for second in ("chip", "integer", "float")
     }
@@ -134,9 +133,7 @@ def test_layers_can_run_in_modes_of_their_own():
     for number, answer in enumerate(outputs):
         assert not any(torch.equal(answer, other) for other in outputs[:number])
     for (first, second), result in answers.items():
-        on_chip = {
-            name for name, mode in (("layer1", first), ("layer2", second)) if mode == "chip"
-        }
+        on_chip = {name for name, mode in (("layer1", first), ("layer2", second)) if mode == "chip"}
         assert set(result.counts) == on_chip
         assert result.modes == {"layer1": first, "layer2": second}
 
@@ -210,9 +207,7 @@ def test_two_inputs_and_two_outputs():
 
 def test_counts_are_those_of_a_hand_calculation():
     """10 samples, 20 inputs, 30 outputs; 16 x 16 cells: 2 x 4 tiles (8 outputs in pairs of columns), bit-serial."""
-    system = load_system(
-        "ideal", {f"{MACRO}.crossbar.num_rows": 16, f"{MACRO}.crossbar.num_columns": 16}
-    )
+    system = load_system("ideal", {f"{MACRO}.crossbar.num_rows": 16, f"{MACRO}.crossbar.num_columns": 16})
     mapping = MappingConfig(input_mode=BitSerial())
     chips = program_graph(
         linear_graph(normal(30, 20)), normal(10, 20), system, mapping, QuantConfig(activation_bits=4)
@@ -266,7 +261,7 @@ def test_slices_and_copies_are_counted():
 def test_bytes_of_a_run_are_those_of_the_schedule_for_every_sample():
     for graph, inputs in CASES.values():
         chips = program_graph(graph, inputs, noisy_system())
-        schedule, counts = chips.placement.schedule, run(chips, inputs, batch_size=7).total
+        schedule, counts = chips.placement.schedule, run(chips, inputs, batch_size=20).total
         assert counts.bytes_in == len(inputs) * sum(step.bytes_in for step in schedule)
         assert counts.bytes_out == len(inputs) * sum(step.bytes_out for step in schedule)
 
@@ -294,7 +289,10 @@ def test_quality_is_that_of_the_first_samples():
     assert quality[0].signal_power == pytest.approx(first.ideal.double().square().mean().item())
     assert 0 < quality[0].snr_db < 40
     assert quality[0].code_counts.sum().item() == 16 * 10 * len(
-        {chips.placement.mapped.tiles[number].input_start for number in chips.placement.mapped.tiles_of["layer1"]}
+        {
+            chips.placement.mapped.tiles[number].input_start
+            for number in chips.placement.mapped.tiles_of["layer1"]
+        }
     )
     assert 0 <= quality[0].clipping_rate < 1
     assert 0 < quality[0].adc_use <= 1
@@ -330,7 +328,10 @@ def test_a_model_that_fixes_its_batch_runs_in_batches_of_that_size():
     chips = program_graph(graph, CHAIN_INPUTS[:5], EVERYTHING)
     result = run(chips, CHAIN_INPUTS)
     assert result.outputs.shape == (70, 4)
-    assert result.total.num_mvms == run(program_graph(CHAIN, CHAIN_INPUTS[:5], EVERYTHING), CHAIN_INPUTS).total.num_mvms
+    assert (
+        result.total.num_mvms
+        == run(program_graph(CHAIN, CHAIN_INPUTS[:5], EVERYTHING), CHAIN_INPUTS).total.num_mvms
+    )
     assert len(result.quality) == 2
     assert torch.equal(run(chips, CHAIN_INPUTS, batch_size=5).outputs, result.outputs)
     for wrong in ({"batch_size": 7}, {"batch_size": 70}):
@@ -398,16 +399,16 @@ def test_impossible_runs_are_refused_before_any_call(choices, error, message):
 
 
 def test_inputs_of_different_lengths_are_refused():
-    chips = program_graph(
-        diamond_graph(normal(3, 4), normal(3, 5)), (normal(6, 4), normal(6, 5)), IDEAL
-    )
+    chips = program_graph(diamond_graph(normal(3, 4), normal(3, 5)), (normal(6, 4), normal(6, 5)), IDEAL)
     with pytest.raises(DataError, match=r"same number of samples, got \[3, 4\]"):
         run(chips, (normal(3, 4), normal(4, 5)))
 
 
 def test_a_single_sample_of_a_single_weight_runs():
     chips = program_graph(linear_graph(torch.tensor([[2.0]])), torch.tensor([[1.0]]), IDEAL)
-    torch.testing.assert_close(run(chips, torch.tensor([[1.0]])).outputs, torch.tensor([[2.0]]), rtol=0.2, atol=0)
+    torch.testing.assert_close(
+        run(chips, torch.tensor([[1.0]])).outputs, torch.tensor([[2.0]]), rtol=0.2, atol=0
+    )
 
 
 def test_copies_are_averaged_and_row_copies_too():

@@ -102,7 +102,11 @@ def test_an_override_can_replace_a_whole_part():
         (f"{CELL}.device.kind", "quantum", "'ideal', 'gaussian'"),
         (f"{CELL}.device.stuck_low", 1.5, "less than or equal to 1"),
         (f"{CELL}.device.stuck_high", -0.1, "greater than or equal to 0"),
-        (f"{CELL}.device", {"kind": "gaussian", "stuck_low": 0.6, "stuck_high": 0.6}, "stuck_low . stuck_high"),
+        (
+            f"{CELL}.device",
+            {"kind": "gaussian", "stuck_low": 0.6, "stuck_high": 0.6},
+            "stuck_low . stuck_high",
+        ),
         (f"{CELL}.device.read_noise", -1e-6, "at least 0 siemens"),
         (f"{CELL}.device.read_noise", {"coefficients": []}, "at least 1"),
         (f"{CELL}.device.settling_time", 0.0, "greater than 0"),

@@ -14,7 +14,11 @@ from crossloom.spec import SystemSpec, list_systems, load_system
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Dotted paths of all values that hold no others."""
     items = (
-        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list | tuple)
+        else ()
     )
     if not isinstance(value, dict | list | tuple):
         yield path, value
@@ -25,7 +29,9 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 def numbers(system: SystemSpec) -> list[str]:
     plain = system.model_dump(exclude={"sources"})
     return [
-        path for path, value in leaves(plain) if isinstance(value, int | float) and not isinstance(value, bool)
+        path
+        for path, value in leaves(plain)
+        if isinstance(value, int | float) and not isinstance(value, bool)
     ]
 
 

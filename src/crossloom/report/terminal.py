@@ -20,7 +20,7 @@ from crossloom.report.formats import (
     show_share,
 )
 
-_BAR_WIDTH = 36
+_BAR_WIDTH = 24
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
