@@ -16,9 +16,14 @@ from small_graphs import linear_graph
 def test_whatever_interrupts_the_old_file_stays(tmp_path, interruption):
     path = tmp_path / "file"
     path.write_text("old")
-    with pytest.raises(interruption), atomic_path(path) as temporary:
-        temporary.write_text("half of the ne")
-        raise interruption
+
+    def write_half():
+        with atomic_path(path) as temporary:
+            temporary.write_text("half of the ne")
+            raise interruption
+
+    with pytest.raises(interruption):
+        write_half()
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 

@@ -104,11 +104,10 @@ def test_an_mvm_that_differs_in_anything_is_refused(change):
         return chips.mvm(command, WindowedCodes(values, what["samples"], what["window"]), what["draw"])
 
     backend = recorded(lambda chips: multiply(chips, **asked))
+    values = images.double() if change == "dtype" else images
+    changed = asked | {name: other[name] for name in (change,) if name in other}
     with pytest.raises(BackendError, match="recorded was mvm"):
-        if change == "dtype":
-            multiply(backend, images.double(), **asked)
-        else:
-            multiply(backend, **(asked | {change: other[change]}))
+        multiply(backend, values, **changed)
     multiply(backend, **asked)
 
 

@@ -93,6 +93,31 @@ def test_chips_do_not_depend_on_which_others_were_touched_before():
     )
 
 
+def test_every_macro_and_every_event_draws_for_itself():
+    backend = SimulatedBackend(noisy_system(programming_error=2e-6, read_noise=2e-6, pulse_spread=0.5))
+    targets, found = torch.full((12, 8), 5e-5), []
+    for address in (FIRST, SECOND, MacroAddress(0, 1, 0), MacroAddress(1, 0, 0)):
+        backend.set(address, REGION, targets)
+        found.append(backend.conductance(address, REGION))
+        found += [backend.read(address, REGION) for _ in range(2)]
+        backend.set(address, REGION, targets)
+        found.append(backend.conductance(address, REGION))
+    for number, values in enumerate(found):
+        assert not any(torch.equal(values, before) for before in found[:number])
+
+
+def test_every_macro_has_stuck_cells_and_converters_of_its_own():
+    backend = SimulatedBackend(EVERYTHING)
+    for address in (FIRST, SECOND, FAR):
+        backend.read(address, REGION)
+    states = list(backend.to_state().macros.values())
+    for number, state in enumerate(states):
+        for other in states[:number]:
+            assert not torch.equal(state.cells.fault, other.cells.fault)
+            assert not torch.equal(state.offset, other.offset)
+            assert not torch.equal(state.gain, other.gain)
+
+
 def test_mvms_do_not_change_chips():
     backend = written()
     before = backend.conductance(FIRST, REGION)

@@ -70,7 +70,7 @@ def slow_mvm(
     values, weights = slow_inputs(vector, inputs, is_dac_signed)
     answer = torch.zeros(num_draws, len(gain), dtype=torch.float64)
     for carried, weight in zip(values, weights, strict=True):
-        drawn = cells + noise * torch.randn(num_draws, *cells.shape, generator=generator, dtype=torch.float64)
+        drawn = cells + noise * torch.randn(num_draws, *cells.shape, generator=generator)
         currents = torch.einsum("r,drc->dc", _drive(carried, wiring), drawn)
         if wiring.pairing == "columns":
             currents = currents[:, 0::2] - currents[:, 1::2]

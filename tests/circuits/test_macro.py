@@ -33,13 +33,13 @@ def cells_for(wiring: Wiring, num_inputs: int, num_outputs: int, seed: int = 0) 
 
 
 @pytest.mark.parametrize("wiring", WIRINGS, ids=lambda wiring: f"{wiring.pairing} x{wiring.row_copies}")
-@pytest.mark.parametrize("mode", MODES, ids=lambda mode: str(mode).replace(" ", ","))
+@pytest.mark.parametrize("mode", [MODES[0], MODES[1], MODES[2], MODES[4]], ids=lambda mode: mode.kind)
 @pytest.mark.parametrize(
     ("is_dac_signed", "bits"), [(True, 6), (False, 6), (True, None)], ids=["signed", "unsigned", "ideal"]
 )
 def test_read_noise_is_the_exact_distribution_of_the_outputs(mode, wiring, is_dac_signed, bits):
     """20,000 draws of two outputs against a twin that draws every cell at every read; 5 sigma."""
-    vector = [3, -2, 0, 1]
+    vector = [3, -2, 1]
     inputs, readout = InputFormat(mode, 3, True), ReadoutSpec(bits=bits)
     cells = cells_for(wiring, len(vector), 2)
     noise = 3e-7 + 0.05 * cells
@@ -72,7 +72,7 @@ def test_read_noise_is_the_exact_distribution_of_the_outputs(mode, wiring, is_da
 
 
 @pytest.mark.parametrize("wiring", WIRINGS, ids=lambda wiring: f"{wiring.pairing} x{wiring.row_copies}")
-@pytest.mark.parametrize("mode", MODES, ids=lambda mode: str(mode).replace(" ", ","))
+@pytest.mark.parametrize("mode", MODES, ids=str)
 @pytest.mark.parametrize("is_dac_signed", [True, False])
 def test_without_noise_the_answer_is_the_twins(mode, wiring, is_dac_signed):
     inputs, readout = InputFormat(mode, 4, True), ReadoutSpec(bits=5)
@@ -98,7 +98,7 @@ def test_without_noise_the_answer_is_the_twins(mode, wiring, is_dac_signed):
         assert torch.equal(fast.double(), slow)
 
 
-@pytest.mark.parametrize("mode", MODES, ids=lambda mode: str(mode).replace(" ", ","))
+@pytest.mark.parametrize("mode", MODES, ids=str)
 @pytest.mark.parametrize("bits", [None, 8])
 @pytest.mark.parametrize("has_shared_noise", [True, False])
 def test_windowed_and_dense_codes_meet_the_same_noise(mode, bits, has_shared_noise):
@@ -152,7 +152,7 @@ def test_offset_and_gain_of_every_column_act_before_the_code():
 
 
 @pytest.mark.parametrize("is_dac_signed", [True, False])
-@pytest.mark.parametrize("mode", MODES, ids=lambda mode: str(mode).replace(" ", ","))
+@pytest.mark.parametrize("mode", MODES, ids=str)
 def test_an_offset_comes_with_every_conversion_of_an_ideal_converter_too(mode, is_dac_signed):
     """A converter so fine that it rounds nothing gives what the ideal one does."""
     inputs, dac = InputFormat(mode, 4, True), DacSpec(is_signed=is_dac_signed)
@@ -167,7 +167,7 @@ def test_an_offset_comes_with_every_conversion_of_an_ideal_converter_too(mode, i
     assert torch.equal(answers[0].double(), answers[1].double())
 
 
-@pytest.mark.parametrize("mode", MODES, ids=lambda mode: str(mode).replace(" ", ","))
+@pytest.mark.parametrize("mode", MODES, ids=str)
 def test_gradients_pass_straight_through_rounding(mode):
     """Where no code clips, the gradient of the matrix is that of the plain product."""
     generator = torch.Generator().manual_seed(0)

@@ -131,7 +131,7 @@ def test_data_of_the_wrong_shape_for_a_module_are_refused(module):
 
 def test_things_that_are_no_model_are_refused():
     for wrong in (3, None, [nn.Linear(2, 2)], lambda x: x):
-        with pytest.raises(GraphError, match="need an nn.Module"):
+        with pytest.raises(GraphError, match=r"need an nn\.Module"):
             compile(wrong, IDEAL, INPUTS)
 
 

@@ -1,5 +1,6 @@
 """Programmed chips answer: batch by batch, in any mode, with every action counted."""
 
+from dataclasses import replace
 from math import ceil
 
 import pytest
@@ -324,7 +325,15 @@ def test_layers_that_did_not_run_on_the_chip_are_noted():
 
 
 def test_a_model_that_fixes_its_batch_runs_in_batches_of_that_size():
+    """Its digital operations take nothing else."""
     graph = fixed_batch(CHAIN, 5)
+    nodes = [
+        replace(node, operation="aten.view.default", args=(*node.args, (5, 10)))
+        if node.name == "relu1"
+        else node
+        for node in graph.nodes
+    ]
+    graph = Graph(tuple(nodes), graph.outputs, True, graph.tensors)
     chips = program_graph(graph, CHAIN_INPUTS[:5], EVERYTHING)
     result = run(chips, CHAIN_INPUTS)
     assert result.outputs.shape == (70, 4)
@@ -423,3 +432,9 @@ def test_copies_are_averaged_and_row_copies_too():
         errors[name] = (run(chips, inputs).outputs - exact).square().mean().sqrt().item()
     assert errors["copies"] == pytest.approx(errors["none"] / 2, rel=0.2)
     assert errors["row_copies"] == pytest.approx(errors["none"] / 2, rel=0.2)
+
+
+def test_a_placement_that_was_never_programmed_is_not_run():
+    chips = program_graph(chain_graph(normal(4, 6)), normal(3, 6), load_system("ideal"))
+    with pytest.raises(RunError, match="program them first"):
+        run(chips.placement, normal(3, 6))

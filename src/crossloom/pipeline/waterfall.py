@@ -50,6 +50,9 @@ class Waterfall(Artefact):
 def waterfall(chips: ProgrammedChips, result: RunResult, labels: torch.Tensor | None = None) -> Waterfall:
     """Run the inputs of `result` at every station before it.
 
+    The last station, "with read noise", is `result` itself: on a system that names no read noise it equals the one
+    before.
+
     labels: [sample] class numbers; None compares with the float network alone. DataError when their number is
     not that of the samples.
     """

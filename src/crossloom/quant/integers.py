@@ -11,8 +11,11 @@ from crossloom.quant.quantize import QuantizedGraph
 
 def integer_sums(node: Matrix, layer: QuantizedLayer, codes: torch.Tensor) -> torch.Tensor:
     """Sums of products of input codes and weights, exactly, in the layout of the node's output."""
-    dtype = layer.exact_dtype
-    return multiply(node, codes.to(dtype), layer.weight.to(codes.device, dtype), None)
+    if codes.device.type == "cpu":
+        dtype = layer.exact_dtype
+        return multiply(node, codes.to(dtype), layer.weight.to(dtype), None)
+    # Accelerators may add up in other ways, or in fewer bits; in float64 what that costs rounds away.
+    return multiply(node, codes.double(), layer.weight.to(codes.device).double(), None).round_()
 
 
 def integer_matrix(quantized: QuantizedGraph) -> Callable[[Matrix, torch.Tensor], torch.Tensor]:

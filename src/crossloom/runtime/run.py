@@ -86,6 +86,7 @@ def run(
 
     Raises DataError when inputs do not fit the model, RunError for unknown layers, before anything runs.
     """
+    _check_chips(chips)
     graph = chips.placement.mapped.quantized.graph
     batch, fixed = _as_batch(inputs), _fixed_batch(graph.inputs)
     batch_size = fixed or _BATCH if batch_size is None else batch_size
@@ -196,6 +197,13 @@ class _Executor:
 
 def _has_samples_in_front(shape: tuple[int | None, ...] | None) -> bool:
     return bool(shape) and shape[0] is None
+
+
+def _check_chips(chips: object) -> None:
+    if not isinstance(chips, ProgrammedChips):
+        raise RunError(
+            f"need ProgrammedChips, got a {type(chips).__name__}; program them first: program(placement, backend)"
+        )
 
 
 def _modes(chips: ProgrammedChips, mode: Mode, modes: Mapping[str, Mode]) -> dict[str, Mode]:

@@ -4,7 +4,7 @@ Most models keep samples along the first axis. Attention does not: it works on [
 the first two axes for its output projection.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -74,7 +74,7 @@ def sample_layouts(graph: Graph) -> dict[str, SampleLayout]:
 
 
 def _layout(
-    node: Node, source: str | None, layouts: dict[str, SampleLayout], shapes: dict[str, tuple[int, ...]]
+    node: Node, source: str | None, layouts: dict[str, SampleLayout], shapes: Mapping[str, tuple[int, ...]]
 ) -> SampleLayout | None:
     assert node.shape is not None
     axes = [axis for axis, size in enumerate(node.shape) if size is None]
@@ -82,7 +82,12 @@ def _layout(
         return None
     axis, shape = axes[0], shapes[node.name]
     before = SampleLayout() if source is None else layouts[source]
-    if isinstance(node, Digital) and _name_of(node) in _SAME_ORDER and source in shapes:
+    if (
+        isinstance(node, Digital)
+        and _name_of(node) in _SAME_ORDER
+        and source is not None
+        and source in shapes
+    ):
         flat = before.inner * prod(shapes[source][before.axis + 1 :])
         inner, rest = divmod(flat, prod(shape[axis + 1 :]))
         return None if rest or shape[axis] % inner else SampleLayout(axis, shape[axis] // inner, inner)

@@ -180,7 +180,7 @@ class BackendSuite:
         backend = self._programmed()
         if not isinstance(backend, ManyMvms):
             return
-        commands = [self._command(backend), self._command(backend, region=Region(0, 0, 8, 8))]
+        commands = [self._command(backend), self._command(backend, region=Region(0, 4, 8, 4))]
         codes = self._codes(backend, 5)
         together = backend.mvm_many(commands, codes, Draw(0))
         for command, reading in zip(commands, together, strict=True):
