@@ -18,7 +18,7 @@ from crossloom.backends.checks import (
 from crossloom.backends.macro_state import MacroState, deliver_macro
 from crossloom.backends.noise import sample_noise
 from crossloom.circuits import EffectiveArray, MacroFunction, effective_array, macro_function
-from crossloom.devices import DeviceModel, Pulsed, make_device, read
+from crossloom.devices import CellState, DeviceModel, Pulsed, make_device, read
 from crossloom.errors import BackendError
 from crossloom.hardware import Backend, Codes, Draw, MvmCommand, Reading, Region
 from crossloom.seeds import derive_generator
@@ -36,6 +36,22 @@ class SimulatedChips:
     seed: int
     macros: Mapping[MacroAddress, MacroState] = field(repr=False)
     is_quiet: bool = False
+
+
+_Place = tuple[MacroAddress, Region]
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """The function of some regions, and what it was made for; the next other command takes its place."""
+
+    commands: tuple[MvmCommand, ...]
+    cells: tuple[CellState, ...]
+    function: MacroFunction
+
+    def is_for(self, commands: tuple[MvmCommand, ...], cells: tuple[CellState, ...]) -> bool:
+        """Whether these are the same commands on cells that have not changed since."""
+        return self.commands == commands and all(a is b for a, b in zip(self.cells, cells, strict=True))
 
 
 class SimulatedBackend(Backend):
@@ -59,7 +75,7 @@ class SimulatedBackend(Backend):
         self._model = device_model or make_device(spec.macro.cell)
         self._device = torch.device(device)
         self._is_quiet = False
-        self._functions: dict[tuple[MvmCommand, ...], tuple[tuple[MacroState, ...], MacroFunction]] = {}
+        self._functions: dict[tuple[_Place, ...], _Ready] = {}
 
     @property
     def spec(self) -> SystemSpec:
@@ -190,13 +206,15 @@ class SimulatedBackend(Backend):
 
     def _function(self, commands: tuple[MvmCommand, ...]) -> MacroFunction:
         """The fused function of these regions, made anew when their cells have changed."""
-        known = self._functions.get(commands)
-        if known is None:
+        places = tuple((command.address, command.region) for command in commands)
+        ready = self._functions.get(places)
+        if ready is None or ready.commands != commands:
             check_together(self.spec, commands)
-        states = tuple(self._state(command.address) for command in commands)
-        if known is None or any(a.cells is not b.cells for a, b in zip(known[0], states, strict=True)):
-            known = self._functions[commands] = (states, self._make_function(commands, states))
-        return known[1]
+        cells = tuple(self._state(command.address).cells for command in commands)
+        if ready is None or not ready.is_for(commands, cells):
+            states = tuple(self._state(command.address) for command in commands)
+            ready = self._functions[places] = _Ready(commands, cells, self._make_function(commands, states))
+        return ready.function
 
     def _make_function(
         self, commands: tuple[MvmCommand, ...], states: tuple[MacroState, ...]

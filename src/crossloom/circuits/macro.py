@@ -92,7 +92,7 @@ def macro_function(
     weights = (array.matrix * gain).T.to(dtype).contiguous()
     variance = None if array.variance is None else _shared(array.variance).T.to(dtype).contiguous()
     bias = None if offset is None else offset.to(dtype)
-    if bool((gain == gain[0]).all()):
+    if not gain.requires_grad and bool((gain == gain[0]).all()):
         gain = gain[:1]
     return MacroFunction(weights, bias, variance, gain.to(dtype), inputs, dac, readout)
 

@@ -6,7 +6,7 @@ from crossloom.devices.ideal import IdealDevice
 from crossloom.devices.model import Delivered, DeviceModel, Pulsed, read
 from crossloom.devices.state import FREE, STUCK_HIGH, STUCK_LOW, CellState
 from crossloom.registry import Registry
-from crossloom.spec import CellSpec
+from crossloom.spec import CellSpec, RegisteredDeviceSpec
 
 device_models: Registry = Registry("device model", "crossloom.device_models")
 device_models.register("ideal", IdealDevice)
@@ -14,8 +14,10 @@ device_models.register("gaussian", GaussianDevice)
 
 
 def make_device(cell: CellSpec) -> DeviceModel:
-    """The device model that a cell's specification describes."""
-    return device_models[cell.device.kind](cell.device, cell)
+    """The device model that a cell's specification describes. ConfigError when none has its name."""
+    device = cell.device
+    name = device.name if isinstance(device, RegisteredDeviceSpec) else device.kind
+    return device_models[name](device, cell)
 
 
 __all__ = [

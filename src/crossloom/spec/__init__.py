@@ -7,6 +7,7 @@ from crossloom.spec.cell import (
     GaussianDeviceSpec,
     IdealDeviceSpec,
     PulseSpec,
+    RegisteredDeviceSpec,
     SpreadSpec,
 )
 from crossloom.spec.inputs import BitSerial, InputMode, MultiLevel, Pulse
@@ -44,6 +45,7 @@ __all__ = [
     "Pulse",
     "PulseSpec",
     "ReadoutSpec",
+    "RegisteredDeviceSpec",
     "Spec",
     "SpreadSpec",
     "SystemSpec",

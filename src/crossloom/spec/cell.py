@@ -81,7 +81,17 @@ class GaussianDeviceSpec(Spec):
         return self
 
 
-DeviceSpec = Annotated[IdealDeviceSpec | GaussianDeviceSpec, Field(discriminator="kind")]
+class RegisteredDeviceSpec(Spec):
+    """Cells of a device model that is registered under `name`, and reads its own `parameters`."""
+
+    kind: Literal["registered"] = "registered"
+    name: Annotated[str, Field(min_length=1)]
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+DeviceSpec = Annotated[
+    IdealDeviceSpec | GaussianDeviceSpec | RegisteredDeviceSpec, Field(discriminator="kind")
+]
 
 
 class PulseSpec(Spec):
