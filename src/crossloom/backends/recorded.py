@@ -1,6 +1,7 @@
 """Sessions with chips, written down and played back: an algorithm meets the same answers again."""
 
 import hashlib
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,8 +85,9 @@ class _Line(Backend):
             "mvm", place, (codes.values,), lambda chip: chip.mvm(command, codes, draw, count_codes)
         )
 
+    @abstractmethod
     def _exchange(self, verb: str, place: str, tensors: tuple[torch.Tensor, ...], ask: Any) -> Any:
-        raise NotImplementedError
+        """Put one call on the line: `ask` has the chips answer it."""
 
 
 class RecordingBackend(_Line):
