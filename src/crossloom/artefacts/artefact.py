@@ -37,6 +37,10 @@ class Artefact(ABC):
             raise ArtefactError(f"holds a {type(value).__name__}, not a {cls.__name__}")
         return value
 
+    @classmethod
+    def prepare(cls, plain: Any) -> None:  # noqa: B027 (most kinds name nothing)
+        """Bring in what `plain`, the saved value as JSON data, names beyond the kind's own package."""
+
     def save(self, path: str | Path) -> None:
         """Write to one file, atomically: an interrupted save leaves the old file whole.
 
@@ -65,10 +69,7 @@ class Artefact(ABC):
         from a newer version of crossloom.
         """
         try:
-            kind, value = _read(Path(path))
-            if kind != cls.__name__:
-                raise ArtefactError(f"holds a {kind}, not a {cls.__name__}; load it with {kind}.load")
-            return cls.from_saved(value)
+            return cls.from_saved(_read(Path(path), cls))
         except CrossloomError as error:
             raise ArtefactError(f"{path}: {error}") from error
 
@@ -86,13 +87,17 @@ def load_artefact(path: str | Path, kinds: tuple[type[Artefact], ...]) -> Artefa
     raise ArtefactError(f"{path}: holds a {body['kind']}; wanted a {wanted}")
 
 
-def _read(path: Path) -> tuple[str, Any]:
+def _read(path: Path, cls: type[Artefact]) -> Any:
     body = _manifest(path)
+    kind = body["kind"]
+    if kind != cls.__name__:
+        raise ArtefactError(f"holds a {kind}, not a {cls.__name__}; load it with {kind}.load")
     tensors = _tensors(path)
     if {name: _digest(tensor) for name, tensor in tensors.items()} != body["sha256"]:
         raise ArtefactError("was altered: a tensor does not match its checksum; make it again")
     try:
-        return body["kind"], decoder(tensors)(body["value"])
+        cls.prepare(body["value"])
+        return decoder(tensors)(body["value"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ArtefactError(f"does not fit this version of crossloom ({error}); make it again") from error
 

@@ -11,7 +11,10 @@ from crossloom.errors import ConfigError
 from crossloom.mapping.config import LayerMappingConfig
 from crossloom.mapping.encodings import DifferentialPair, Encoding, OffsetColumn
 from crossloom.mapping.slicings import Digits, SignMagnitude, Slicing, TwosComplement, Whole
-from crossloom.spec import BitSerial, InputMode, MacroSpec, MultiLevel, Pairing
+from crossloom.spec import BitSerial, InputMode, MacroSpec, MultiLevel, Pairing, Pulse
+
+for _mode in (BitSerial, Pulse, MultiLevel):
+    saved(_mode)
 
 
 @saved

@@ -97,6 +97,11 @@ class ProgrammedChips(Artefact):
         return _SavedChips(self.placement, self.backend.kind, self.backend.to_state(), self.report)
 
     @classmethod
+    def prepare(cls, plain: Any) -> None:
+        """Load the backend by its name, so that the state of its chips is known."""
+        backends[plain["fields"]["backend"]]
+
+    @classmethod
     def from_saved(cls, value: Any) -> Self:
         """The chips again, on a backend made from the state that was kept."""
         if not isinstance(value, _SavedChips):

@@ -43,7 +43,7 @@ class BackendSuite:
 
     def make(self) -> Backend:
         """The backend to test."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} must define make()")
 
     def test_cells_reach_their_targets(self) -> None:
         backend, region = self.make(), self._region()

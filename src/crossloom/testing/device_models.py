@@ -20,7 +20,7 @@ class DeviceModelSuite:
 
     def make(self) -> DeviceModel:
         """The model to test."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} must define make()")
 
     def cell(self) -> CellSpec:
         """The cell that the model describes; override it where the model has no `cell`."""
