@@ -38,7 +38,7 @@ class Artefact(ABC):
         return value
 
     @classmethod
-    def prepare(cls, plain: Any) -> None:  # noqa: B027 (most kinds name nothing)
+    def prepare(cls, plain: Any) -> None:
         """Bring in what `plain`, the saved value as JSON data, names beyond the kind's own package."""
 
     def save(self, path: str | Path) -> None:
