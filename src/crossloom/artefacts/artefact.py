@@ -37,7 +37,7 @@ class Artefact(ABC):
             raise ArtefactError(f"holds a {type(value).__name__}, not a {cls.__name__}")
         return value
 
-    @classmethod
+    @classmethod  # noqa: B027
     def prepare(cls, plain: Any) -> None:
         """Bring in what `plain`, the saved value as JSON data, names beyond the kind's own package."""
 
