@@ -232,9 +232,9 @@ class SimulatedBackend(Backend):
         return macro_function(array, gain, offset, commands[0].inputs, macro.dac, macro.readout)
 
     def _array(self, command: MvmCommand, state: MacroState) -> EffectiveArray:
-        conductance = _block(state, command.region).conductance
-        noise = self._model.read_noise(conductance)
-        return effective_array(conductance, noise, command.wiring, command.level_step)
+        cells = _block(state, command.region)
+        noise = self._model.read_noise(cells)
+        return effective_array(cells.conductance, noise, command.wiring, command.level_step)
 
     def _gain(self, command: MvmCommand, state: MacroState) -> torch.Tensor:
         nominal = self.spec.macro.gain(command.integration_time, command.level_step)

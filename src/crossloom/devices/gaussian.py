@@ -30,30 +30,28 @@ class GaussianDevice(DeviceModel):
         fault[drawn < self.spec.stuck_low] = STUCK_LOW
         fault[drawn >= 1 - self.spec.stuck_high] = STUCK_HIGH
         factor = torch.randn((), generator=chip, device=chip.device).item() * (self.spec.variation or 0.0)
-        return CellState(self._hold(state.conductance, fault), state.age, fault, factor)
+        return state.but(conductance=self._hold(state.conductance, fault), fault=fault, chip_factor=factor)
 
     def set(self, state: CellState, target: torch.Tensor, generator: torch.Generator) -> CellState:
         settled = self._settle(target.to(state.conductance), 1.0, state.chip_factor, generator)
         age = torch.full_like(state.age, torch.inf)
-        return CellState(self._hold(settled, state.fault), age, state.fault, state.chip_factor)
+        return state.but(conductance=self._hold(settled, state.fault), age=age)
 
     def pulse(self, state: CellState, widths: torch.Tensor, generator: torch.Generator) -> CellState:
         spread = torch.randn(state.shape, generator=generator, device=generator.device)
         change = nominal_change(widths, self.cell) * (1 + self.spec.pulse_spread * spread)
         conductance = self._hold((state.conductance + change).clamp_(min=0), state.fault)
-        return CellState(conductance, state.age.masked_fill(widths != 0, 0.0), state.fault, state.chip_factor)
+        return state.but(conductance=conductance, age=state.age.masked_fill(widths != 0, 0.0))
 
-    def read_noise(self, conductance: torch.Tensor) -> torch.Tensor | None:
+    def read_noise(self, state: CellState) -> torch.Tensor | None:
         noise = self.spec.read_noise
-        return None if noise is None or noise.is_zero else noise.at(conductance)
+        return None if noise is None or noise.is_zero else noise.at(state.conductance)
 
     def relax(self, state: CellState, elapsed: float, generator: torch.Generator) -> CellState:
         tau = self.spec.settling_time
         share = torch.exp(-state.age.double() / tau) * (1 - exp(-elapsed / tau))
         conductance = self._settle(state.conductance, share, state.chip_factor, generator)
-        return CellState(
-            self._hold(conductance, state.fault), state.age + elapsed, state.fault, state.chip_factor
-        )
+        return state.but(conductance=self._hold(conductance, state.fault), age=state.age + elapsed)
 
     def _settle(
         self,

@@ -22,17 +22,17 @@ class IdealDevice(DeviceModel):
 
     def set(self, state: CellState, target: torch.Tensor, generator: torch.Generator) -> CellState:
         conductance = target.to(state.conductance, copy=True)
-        return CellState(conductance, torch.zeros_like(state.age), state.fault, state.chip_factor)
+        return state.but(conductance=conductance, age=torch.zeros_like(state.age))
 
     def pulse(self, state: CellState, widths: torch.Tensor, generator: torch.Generator) -> CellState:
         changed = state.conductance + nominal_change(widths, self.cell)
         conductance = torch.where(
             widths == 0, state.conductance, changed.clamp(self.cell.g_min, self.cell.g_max)
         )
-        return CellState(conductance, state.age.masked_fill(widths != 0, 0.0), state.fault, state.chip_factor)
+        return state.but(conductance=conductance, age=state.age.masked_fill(widths != 0, 0.0))
 
-    def read_noise(self, conductance: torch.Tensor) -> None:
+    def read_noise(self, state: CellState) -> None:
         return None
 
     def relax(self, state: CellState, elapsed: float, generator: torch.Generator) -> CellState:
-        return CellState(state.conductance, state.age + elapsed, state.fault, state.chip_factor)
+        return state.but(age=state.age + elapsed)

@@ -16,8 +16,8 @@ class DeviceModel(ABC):
         """Bring cells to `target` (S, [row, column]) in one event, with the error that remains once settled."""
 
     @abstractmethod
-    def read_noise(self, conductance: torch.Tensor) -> torch.Tensor | None:
-        """Standard deviation (S) of one read of cells of this conductance; None for none at all."""
+    def read_noise(self, state: CellState) -> torch.Tensor | None:
+        """Standard deviation (S, [row, column]) of one read of these cells; None for none at all."""
 
     @abstractmethod
     def relax(self, state: CellState, elapsed: float, generator: torch.Generator) -> CellState:
@@ -44,7 +44,7 @@ class Delivered(Protocol):
 
 def read(model: DeviceModel, state: CellState, generator: torch.Generator) -> torch.Tensor:
     """Measure every cell once: its conductance with read noise, S, [row, column]."""
-    noise = model.read_noise(state.conductance)
+    noise = model.read_noise(state)
     if noise is None:
         return state.conductance.clone()
     drawn = torch.randn(state.shape, generator=generator, device=state.conductance.device)

@@ -70,7 +70,7 @@ class DeviceModelSuite:
 
     def test_read_noise_averages_out_with_the_root_of_the_number_of_reads(self) -> None:
         model, state = self.make(), self._states()[-1]
-        noise = model.read_noise(state.conductance)
+        noise = model.read_noise(state)
         if noise is None:
             assert torch.equal(read(model, state, _draw("read")), state.conductance)
             return
@@ -182,11 +182,16 @@ def _draw(event: str) -> torch.Generator:
 
 
 def _copy(state: CellState) -> CellState:
-    return CellState(state.conductance.clone(), state.age.clone(), state.fault.clone(), state.chip_factor)
+    own = {name: tensor.clone() for name, tensor in state.own.items()}
+    tensors = (state.conductance.clone(), state.age.clone(), state.fault.clone())
+    return CellState(*tensors, state.chip_factor, own)
 
 
 def _equal(state: CellState, other: CellState) -> bool:
     tensors = all(
         torch.equal(getattr(state, name), getattr(other, name)) for name in ("conductance", "age", "fault")
     )
-    return tensors and state.chip_factor == other.chip_factor
+    own = state.own.keys() == other.own.keys() and all(
+        torch.equal(tensor, other.own[name]) for name, tensor in state.own.items()
+    )
+    return tensors and own and state.chip_factor == other.chip_factor
