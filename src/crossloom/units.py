@@ -6,6 +6,10 @@ pS, nS, uS, mS = 1e-12, 1e-9, 1e-6, 1e-3
 ns, us, ms = 1e-9, 1e-6, 1e-3
 mV, fF, pF = 1e-3, 1e-15, 1e-12
 
+# exact by definition (SI 2019): J/K, C, and the joule of one electronvolt
+BOLTZMANN, ELEMENTARY_CHARGE = 1.380649e-23, 1.602176634e-19
+eV = ELEMENTARY_CHARGE
+
 _PREFIXES = {-18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 
 

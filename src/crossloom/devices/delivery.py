@@ -16,10 +16,23 @@ def as_new(shape: tuple[int, int], cell: CellSpec, device: torch.device) -> Cell
     )
 
 
-def nominal_change(widths: torch.Tensor, cell: CellSpec) -> torch.Tensor:
-    """Change of conductance (S) that pulses of these widths (s) nominally make. BackendError when unknown."""
-    if cell.pulse is None:
+def nominal_change(
+    widths: torch.Tensor, cell: CellSpec, voltages: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Change of conductance (S) that pulses of these widths (s) and voltages (V; None: nominal) nominally make.
+
+    BackendError when the specification does not say.
+    """
+    response = cell.pulse
+    if response is None:
         raise BackendError(
             "this cell's specification does not say what pulses do; use DirectSet(), or give cell.pulse"
         )
-    return widths * (cell.pulse.step / cell.pulse.width)
+    change = widths * (response.step / response.width)
+    if voltages is None:
+        return change
+    if response.voltage_scale is None:
+        raise BackendError(
+            "this cell's specification does not say what voltages do; give pulse.voltage and pulse.voltage_scale"
+        )
+    return change * response.growth(voltages.to(change))

@@ -24,8 +24,14 @@ class IdealDevice(DeviceModel):
         conductance = target.to(state.conductance, copy=True)
         return state.but(conductance=conductance, age=torch.zeros_like(state.age))
 
-    def pulse(self, state: CellState, widths: torch.Tensor, generator: torch.Generator) -> CellState:
-        changed = state.conductance + nominal_change(widths, self.cell)
+    def pulse(
+        self,
+        state: CellState,
+        widths: torch.Tensor,
+        generator: torch.Generator,
+        voltages: torch.Tensor | None = None,
+    ) -> CellState:
+        changed = state.conductance + nominal_change(widths, self.cell, voltages)
         conductance = torch.where(
             widths == 0, state.conductance, changed.clamp(self.cell.g_min, self.cell.g_max)
         )

@@ -1,7 +1,7 @@
 """The interface of device models: cells are set or pulsed, they are read, and time passes."""
 
 from abc import ABC, abstractmethod
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
@@ -28,8 +28,17 @@ class DeviceModel(ABC):
 class Pulsed(Protocol):
     """A device model whose cells can be written pulse by pulse."""
 
-    def pulse(self, state: CellState, widths: torch.Tensor, generator: torch.Generator) -> CellState:
-        """Apply one pulse per cell: `widths` in s, [row, column]; above 0 sets, below resets, 0 leaves alone."""
+    def pulse(
+        self,
+        state: CellState,
+        widths: torch.Tensor,
+        generator: torch.Generator,
+        voltages: torch.Tensor | None = None,
+    ) -> CellState:
+        """Apply one pulse per cell: `widths` in s, [row, column]; above 0 sets, below resets, 0 leaves alone.
+
+        `voltages`: magnitudes in V, [row, column], at least 0; None for the nominal voltage.
+        """
         ...
 
 
@@ -39,6 +48,30 @@ class Delivered(Protocol):
 
     def deliver(self, shape: tuple[int, int], cells: torch.Generator, chip: torch.Generator) -> CellState:
         """Cells as new. `cells` draws what differs from cell to cell, `chip` what all cells of a chip share."""
+        ...
+
+
+@runtime_checkable
+class Disturbed(Protocol):
+    """A device model whose cells are changed by being read."""
+
+    def disturb(
+        self, state: CellState, voltage: torch.Tensor | float, elapsed: torch.Tensor | float
+    ) -> CellState:
+        """What `elapsed` seconds under a read voltage (V, magnitude) leave of the cells.
+
+        Each is a number, or a tensor that fits [row, column] ([row, 1]: each row for as long as it was driven).
+        Gives `state` itself where reads disturb nothing. Nothing is drawn: the same stress does the same.
+        """
+        ...
+
+
+@runtime_checkable
+class Curved(Protocol):
+    """A device model whose cells have a current over voltage of their own, beside what `CellSpec.iv` can say."""
+
+    def curve(self) -> Any:
+        """What gives current (A) and slope (S) of cells, `current(conductance, voltage)`; see `circuits.Curve`."""
         ...
 
 

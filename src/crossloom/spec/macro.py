@@ -5,90 +5,38 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from crossloom.spec.base import Spec
-from crossloom.spec.cell import CellSpec, NonNegative, Positive
+from crossloom.spec.cell import CellSpec
+from crossloom.spec.dac import DacSpec
 from crossloom.spec.inputs import InputMode
+from crossloom.spec.numbers import Count
+from crossloom.spec.readout import ReadoutSpec
+from crossloom.spec.wires import Wires
 
-Count = Annotated[int, Field(ge=1)]
 Pairing = Literal["rows", "columns", "none"]
 
 
 class CrossbarSpec(Spec):
-    """The grid of cells."""
+    """The grid of cells.
+
+    wires: their resistances; None for wires without any.
+    is_passive: whether cells have no transistors, so that those outside the lines in use conduct too, with their
+        lines held at 0 V.
+    """
 
     num_rows: Count
     num_columns: Count
     cell: CellSpec
-
-
-class DacSpec(Spec):
-    """The drivers of the rows.
-
-    bits: magnitude bits that one pulse can carry (1: a pulse or none); None when any code fits one pulse.
-    is_signed: whether a pulse may be negative; if not, signed inputs take more cycles.
-    read_voltage: volt per input step; None when not published.
-    cycle_time: seconds of one input cycle; None when not published.
-    """
-
-    bits: Count | None = None
-    is_signed: bool
-    read_voltage: Positive | None = None
-    cycle_time: Positive | None = None
-
-
-class IntegratorSpec(Spec):
-    """Charge integration: n * time_step seconds onto `capacitance` farad; `full_scale` volt is the top code."""
-
-    capacitance: Positive
-    full_scale: Positive
-    time_step: Positive
-    max_time: Count
-
-
-class ReadoutSpec(Spec):
-    """What turns a column's current into a code: `clamp(round(gain * S))`.
-
-    bits: of the code; None for an ideal converter that gives the exact value.
-    is_signed: codes from -2^(bits-1) to 2^(bits-1) - 1, else from 0 to 2^bits - 1.
-    integrator: None when the range can be set freely: then the integration time n *is* the gain.
-    offset: standard deviation over columns of the converter's offset, in codes, drawn once per chip.
-    gain_error: the same for its gain, as a share.
-    columns_per_adc: columns that take turns at one converter; None when not published.
-    """
-
-    bits: Annotated[int, Field(ge=1, le=32)] | None = None
-    is_signed: bool = True
-    integrator: IntegratorSpec | None = None
-    offset: NonNegative | None = None
-    gain_error: NonNegative | None = None
-    columns_per_adc: Count | None = None
+    wires: Wires | None = None
+    is_passive: bool = False
 
     @model_validator(mode="after")
-    def _an_integrator_needs_codes(self) -> Self:
-        if self.integrator is not None and self.bits is None:
-            raise ValueError("an integrator needs a converter: give bits, or leave the integrator out")
-        return self
-
-    @model_validator(mode="after")
-    def _there_is_a_code_above_zero(self) -> Self:
-        if self.is_signed and self.bits == 1:
+    def _a_passive_crossbar_has_no_gates(self) -> Self:
+        if self.is_passive and self.cell.access is not None and self.cell.access.is_gated:
             raise ValueError(
-                "one bit of a signed converter is its sign alone: give bits >= 2, or is_signed = false"
+                "a passive crossbar has no transistors to gate its rows: give access.is_gated = false, or leave "
+                "is_passive out"
             )
         return self
-
-    @property
-    def code_range(self) -> tuple[int, int] | None:
-        """The lowest and the highest code; None when the converter is ideal."""
-        if self.bits is None:
-            return None
-        return (
-            (-(2 ** (self.bits - 1)), 2 ** (self.bits - 1) - 1) if self.is_signed else (0, 2**self.bits - 1)
-        )
-
-    @property
-    def max_time(self) -> int | None:
-        """The largest integration time that the register holds; None when any positive number will do."""
-        return self.integrator.max_time if self.integrator else None
 
 
 class MacroSpec(Spec):

@@ -6,7 +6,8 @@ from typing import Annotated, NamedTuple
 from pydantic import Field
 
 from crossloom.spec.base import Spec
-from crossloom.spec.cell import IdealDeviceSpec, Positive
+from crossloom.spec.cell import CellSpec, IdealDeviceSpec, Positive
+from crossloom.spec.device_presets import DevicePreset
 from crossloom.spec.macro import Count, MacroSpec
 
 
@@ -90,10 +91,23 @@ class SystemSpec(Spec):
         core = self.chip.core.replace(macro=macro)
         return self.replace(chip=self.chip.replace(core=core))
 
+    def with_cell(self, cell: CellSpec | DevicePreset) -> "SystemSpec":
+        """The same system of other cells, or of a published device; sources of the old ones go, the new ones come.
+
+        `load_system("neurram").with_cell(load_device("pcm_nandakumar"))`
+        """
+        place = "chip.core.macro.crossbar."
+        given = cell.sources if isinstance(cell, DevicePreset) else {}
+        kept = {path: text for path, text in self.sources.items() if not path.startswith(f"{place}cell.")}
+        sources = kept | {place + path: text for path, text in given.items()}
+        new = cell.cell if isinstance(cell, DevicePreset) else cell
+        crossbar = self.macro.crossbar.replace(cell=new)
+        return self.with_macro(self.macro.replace(crossbar=crossbar)).replace(sources=sources)
+
     def noiseless(self) -> "SystemSpec":
-        """The same system with ideal cells and converters without offset or gain error."""
+        """The same system with ideal cells, wires, drivers and converters; of as many bits as before."""
         macro = self.macro
-        cell = macro.cell.replace(device=IdealDeviceSpec())
-        readout = macro.readout.replace(offset=None, gain_error=None)
-        crossbar = macro.crossbar.replace(cell=cell)
-        return self.with_macro(macro.replace(crossbar=crossbar, readout=readout))
+        cell = macro.cell.replace(device=IdealDeviceSpec(), iv=None, access=None)
+        dac, readout = macro.dac.noiseless(), macro.readout.noiseless()
+        crossbar = macro.crossbar.replace(cell=cell, wires=None, is_passive=False)
+        return self.with_macro(macro.replace(crossbar=crossbar, dac=dac, readout=readout))

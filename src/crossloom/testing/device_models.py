@@ -2,7 +2,7 @@
 
 import torch
 
-from crossloom.devices import FREE, CellState, Delivered, DeviceModel, Pulsed, as_new, read
+from crossloom.devices import FREE, CellState, Delivered, DeviceModel, Disturbed, Pulsed, as_new, read
 from crossloom.seeds import derive_generator
 from crossloom.spec import CellSpec
 
@@ -30,6 +30,39 @@ class DeviceModelSuite:
         for state in self._states():
             same = self.make().relax(state, 0.0, _draw("relax"))
             assert _equal(same, state)
+
+    def test_time_in_two_parts_is_the_same_time_at_once(self) -> None:
+        """Mean and variance over cells, within five standard errors of their difference."""
+        model = self.make()
+        for state in self._states():
+            free = state.fault == FREE
+            for first, second in ((0.05, 0.2), (3.0, 5e4)):
+                half = model.relax(state, first, _draw("first"))
+                twice = model.relax(half, second, _draw("second")).conductance[free]
+                once = model.relax(state, first + second, _draw("once")).conductance[free]
+                _assert_same_moments(twice, once)
+
+    def test_a_block_of_cells_lives_as_those_of_the_whole_do(self) -> None:
+        """What a model keeps of its cells goes with them, out of a crossbar and back."""
+        model = self.make()
+        for state in self._states():
+            block = state.block(3, 5, 10, 7)
+            assert _equal(state.with_block(3, 5, block), state)
+            target = self._target(0.7)[3:13, 5:12]
+            changed = model.relax(model.set(block, target, _draw("set")), 1.0, _draw("relax"))
+            whole = state.with_block(3, 5, changed)
+            assert _equal(whole.block(3, 5, 10, 7), changed)
+            assert _equal(whole.block(13, 0, 20, 20), state.block(13, 0, 20, 20))
+            assert whole.own.keys() == state.own.keys()
+
+    def test_reading_for_no_time_disturbs_nothing(self) -> None:
+        model = self.make()
+        if not isinstance(model, Disturbed):
+            return
+        for state in self._states():
+            assert _equal(model.disturb(state, 0.2, 0.0), state)
+            disturbed = model.disturb(model.disturb(state, 0.2, 1.0), 0.2, 1e4)
+            assert (disturbed.conductance <= state.conductance).all()
 
     def test_cells_end_within_five_deviations_of_their_targets(self) -> None:
         model, cell = self.make(), self.cell()
@@ -69,9 +102,10 @@ class DeviceModelSuite:
             assert _equal(after, kept), "the state holds the caller's own tensor"
 
     def test_read_noise_averages_out_with_the_root_of_the_number_of_reads(self) -> None:
-        model, state = self.make(), self._states()[-1]
+        model = self.make()
+        state = model.relax(self._states()[-1], 1.0, _draw("relax"))
         noise = model.read_noise(state)
-        if noise is None:
+        if noise is None or not noise.any():
             assert torch.equal(read(model, state, _draw("read")), state.conductance)
             return
         assert noise.shape == state.shape
@@ -148,6 +182,30 @@ class DeviceModelSuite:
         assert torch.equal(after.conductance[::2], state.conductance[::2])
         assert torch.equal(after.age[::2], state.age[::2])
 
+    def test_a_pulse_of_the_nominal_voltage_is_the_usual_pulse(self) -> None:
+        response = self.cell().pulse
+        if not self._is_pulsed() or response is None or response.voltage_scale is None:
+            return
+        model, state, widths = self.make(), self._states()[-1], self._widths(1.0)
+        nominal = torch.full_like(widths, response.voltage or 0.0)
+        usual = model.pulse(state, widths, _draw("pulse"))  # type: ignore[attr-defined]
+        named = model.pulse(state, widths, _draw("pulse"), nominal)  # type: ignore[attr-defined]
+        assert torch.allclose(usual.conductance, named.conductance, rtol=1e-9, atol=0)
+
+    def test_a_higher_voltage_does_more_and_none_does_nothing(self) -> None:
+        response = self.cell().pulse
+        if not self._is_pulsed() or response is None or response.voltage_scale is None:
+            return
+        model, widths = self.make(), self._widths(1.0)
+        state = model.set(self._new(), self._target(0.2), _draw("set"))
+        changes = []
+        for voltage in (0.0, 0.5 * (response.voltage or 0.0), response.highest_voltage or 0.0):
+            voltages = torch.full_like(widths, voltage)
+            after = model.pulse(state, widths, _draw("pulse"), voltages)  # type: ignore[attr-defined]
+            changes.append((after.conductance - state.conductance)[state.fault == FREE].mean())
+        assert abs(changes[0]) <= 1e-9 * abs(changes[2])
+        assert changes[0] < changes[1] < changes[2]
+
     def _new(self) -> CellState:
         model = self.make()
         if isinstance(model, Delivered):
@@ -179,6 +237,16 @@ class DeviceModelSuite:
 
 def _draw(event: str) -> torch.Generator:
     return derive_generator(0, "suite", event)
+
+
+def _assert_same_moments(one: torch.Tensor, other: torch.Tensor) -> None:
+    rounding = 1e-9 * other.abs().max().item()
+    moments = [(sample.mean(), (sample - sample.mean()).square()) for sample in (one, other)]
+    (mean, squares), (other_mean, other_squares) = moments
+    slack = 5 * ((squares.mean() + other_squares.mean()) / one.numel()).sqrt()
+    assert (mean - other_mean).abs() <= slack + rounding
+    slack = 5 * ((squares.var() + other_squares.var()) / one.numel()).sqrt()
+    assert (squares.mean() - other_squares.mean()).abs() <= slack + rounding**2
 
 
 def _copy(state: CellState) -> CellState:
