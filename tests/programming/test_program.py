@@ -3,12 +3,14 @@
 import pytest
 import torch
 
+from crossloom.artefacts.codec import decoder
 from crossloom.backends import MockBackend, RecordingBackend, SimulatedBackend
 from crossloom.errors import BackendError, ConfigError, ProgramError
 from crossloom.hardware import Region
 from crossloom.mapping import MappingConfig
 from crossloom.programming import (
     DirectSet,
+    ProgrammingReport,
     WriteVerify,
     attach,
     plan_programming,
@@ -19,6 +21,7 @@ from crossloom.programming import (
 )
 from crossloom.runtime import run
 from crossloom.spec import MacroAddress, PulseSpec, load_system
+from crossloom.units import format_si
 from flows import CELL, MACRO, noisy_system, normal, place_graph
 from small_graphs import chain_graph, linear_graph
 
@@ -57,9 +60,9 @@ def test_every_pulse_is_counted_at_its_cell():
     seen = torch.zeros(30, 20, dtype=torch.int32)
     pulse = recorder.pulse
 
-    def watch(address, region, widths):
+    def watch(address, region, widths, voltages=None):
         seen.add_((widths != 0).int())
-        pulse(address, region, widths)
+        pulse(address, region, widths, voltages)
 
     recorder.pulse = watch
     written = write(recorder, tolerance=5e-7)
@@ -179,6 +182,55 @@ def test_the_report_is_what_was_measured():
         assert (tile.tile, tile.layer) == (item.tile, item.layer)
     assert report.error_std == pytest.approx(1e-6, rel=0.2)
     assert f"{report.num_pulses:,} pulses" in report.summary()
+
+
+PULSE = {"width": 1e-7, "step": 5e-7, "max_width": 1e-5, "voltage": 1.2}
+
+
+def test_the_report_adds_up_time_energy_and_reads():
+    system = noisy_system({f"{CELL}.pulse": PULSE})
+    strategy = WriteVerify(tolerance=1e-6, keep_trajectory=True)
+    report = program(place_graph(GRAPH, INPUTS, system), SimulatedBackend(system), strategy).report
+    assert len(report.tiles) > 1
+    assert report.write_time == pytest.approx(sum(tile.write_time.sum().item() for tile in report.tiles))
+    assert report.energy == pytest.approx(sum(tile.energy.sum().item() for tile in report.tiles))
+    assert report.num_reads == sum(tile.num_reads * tile.error.numel() for tile in report.tiles)
+    assert min(report.write_time, report.energy, report.num_reads) > 0
+    for tile in report.tiles:
+        assert tile.trajectory.shape == (tile.num_reads, *tile.error.shape)
+    assert f" ({format_si(report.write_time, 's')}, {format_si(report.energy, 'J')})," in report.summary()
+
+
+def test_what_nobody_counted_is_none_and_not_zero():
+    system = noisy_system()
+    placement = place_graph(GRAPH, INPUTS, system)
+    verified = program(placement, SimulatedBackend(system), WriteVerify()).report
+    assert verified.energy is None
+    assert verified.tiles[0].trajectory is None
+    direct = program(placement, SimulatedBackend(system), DirectSet()).report
+    assert direct.write_time is direct.energy is None
+    assert "0 pulses," in direct.summary()
+
+
+def test_reports_from_before_times_and_energies_were_kept_load():
+    tensors = {"t": torch.ones(2, 3), "n": torch.ones(2, 3, dtype=torch.int32)}
+    fields = {"layer": "a", "tile": 0, "pulses": {"$tensor": "n"}, "failed": {"$tensor": "n"}}
+    plain = {"$type": "TileReport", "fields": {**fields, "error": {"$tensor": "t"}}}
+    tile = decoder(tensors)(plain)
+    report = ProgrammingReport("WriteVerify", 1e-6, 1.0, (tile,))
+    assert report.num_pulses == 6
+    assert report.write_time is report.energy is report.num_reads is None
+
+
+def test_a_report_with_trajectories_saves_and_loads(tmp_path):
+    system = noisy_system({f"{CELL}.pulse": PULSE})
+    strategy = WriteVerify(max_pulses=3, keep_trajectory=True)
+    report = program(place_graph(GRAPH, INPUTS, system), SimulatedBackend(system), strategy).report
+    report.save(tmp_path / "report")
+    again = ProgrammingReport.load(tmp_path / "report")
+    assert again.energy == report.energy
+    for tile, other in zip(again.tiles, report.tiles, strict=True):
+        assert torch.equal(tile.trajectory, other.trajectory)
 
 
 def test_the_programming_error_comes_after_the_last_verify():

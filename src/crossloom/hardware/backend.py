@@ -21,8 +21,17 @@ class Backend(ABC):
         """What hardware this is."""
 
     @abstractmethod
-    def pulse(self, address: MacroAddress, region: Region, widths: torch.Tensor) -> None:
-        """One pulse per cell: `widths` in s, [row, column]; above 0 sets, below resets, 0 leaves alone."""
+    def pulse(
+        self,
+        address: MacroAddress,
+        region: Region,
+        widths: torch.Tensor,
+        voltages: torch.Tensor | None = None,
+    ) -> None:
+        """One pulse per cell: `widths` in s, [row, column]; above 0 sets, below resets, 0 leaves alone.
+
+        `voltages`: magnitudes in V, [row, column], at least 0; None for the nominal voltage of the cell.
+        """
 
     @abstractmethod
     def read(self, address: MacroAddress, region: Region) -> torch.Tensor:

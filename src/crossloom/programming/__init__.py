@@ -1,10 +1,25 @@
 """Programming: write-verify and other ways to bring cells to their targets, over the backend line."""
 
+from crossloom.programming.advance import advance
+from crossloom.programming.corrections import (
+    Corrected,
+    Corrections,
+    LayerCorrection,
+    TileCorrection,
+)
 from crossloom.programming.plan import PlannedTile, ProgrammingPlan, plan_programming, region_of
-from crossloom.programming.program import ProgrammedChips, ProgrammingReport, TileReport, attach, program
+from crossloom.programming.program import ProgrammedChips, attach, program
+from crossloom.programming.refresh import refresh
+from crossloom.programming.report import ProgrammingReport, TileReport
 from crossloom.programming.strategies import (
+    Block,
     DirectSet,
+    GradientProgramming,
+    IncrementalStep,
+    ProgramTwice,
     Strategy,
+    Vipi,
+    WritesTogether,
     WriteVerify,
     Written,
     pulse_widths,
@@ -12,19 +27,31 @@ from crossloom.programming.strategies import (
 )
 
 __all__ = [
+    "Block",
+    "Corrected",
+    "Corrections",
     "DirectSet",
+    "GradientProgramming",
+    "IncrementalStep",
+    "LayerCorrection",
     "PlannedTile",
+    "ProgramTwice",
     "ProgrammedChips",
     "ProgrammingPlan",
     "ProgrammingReport",
     "Strategy",
+    "TileCorrection",
     "TileReport",
+    "Vipi",
     "WriteVerify",
+    "WritesTogether",
     "Written",
+    "advance",
     "attach",
     "plan_programming",
     "program",
     "pulse_widths",
+    "refresh",
     "region_of",
     "usual_strategy",
 ]

@@ -7,6 +7,7 @@ import torch
 from crossloom.artefacts import saved
 from crossloom.hardware import Region
 from crossloom.placement import Placement
+from crossloom.programming.strategies import Block
 from crossloom.spec import MacroAddress
 from crossloom.units import format_si
 
@@ -21,6 +22,11 @@ class PlannedTile:
     address: MacroAddress
     region: Region
     targets: torch.Tensor = field(repr=False)
+
+    @property
+    def block(self) -> Block:
+        """What there is to write, without whose it is."""
+        return Block(self.address, self.region, self.targets)
 
 
 @dataclass(frozen=True)

@@ -1,83 +1,40 @@
 """The stage: a placement is written into chips."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Self
-
-import torch
 
 from crossloom.artefacts import Artefact, saved
 from crossloom.errors import ArtefactError, BackendError, ConfigError, ProgramError
 from crossloom.hardware import Backend, Copyable, Storable, Timed, backends
 from crossloom.placement import Placement
-from crossloom.programming.plan import PlannedTile, plan_programming
-from crossloom.programming.strategies import Strategy, Written, usual_strategy
+from crossloom.programming.corrections import (
+    Corrected,
+    Corrections,
+    check_fits,
+    measured_digest,
+    placement_digest,
+)
+from crossloom.programming.plan import PlannedTile, ProgrammingPlan, plan_programming
+from crossloom.programming.report import ProgrammingReport, TileReport
+from crossloom.programming.strategies import Strategy, WritesTogether, Written, usual_strategy
 from crossloom.progress import track
 from crossloom.spec import SystemSpec
-from crossloom.units import format_si
-
-
-@saved
-@dataclass(frozen=True)
-class TileReport:
-    """How one tile was programmed; tensors are [row, column].
-
-    pulses: int32.  failed: cells that missed the tolerance when last verified.  error: what was measured once
-    the cells had settled, less the target, S, float32.
-    """
-
-    layer: str
-    tile: int
-    pulses: torch.Tensor = field(repr=False)
-    failed: torch.Tensor = field(repr=False)
-    error: torch.Tensor = field(repr=False)
-
-
-@saved
-@dataclass(frozen=True)
-class ProgrammingReport(Artefact):
-    """How all tiles were programmed. `tolerance` in S, None when nothing was verified; `settle` in s."""
-
-    strategy: str
-    tolerance: float | None
-    settle: float
-    tiles: tuple[TileReport, ...] = field(repr=False)
-
-    @property
-    def num_cells(self) -> int:
-        return sum(tile.error.numel() for tile in self.tiles)
-
-    @property
-    def num_pulses(self) -> int:
-        return sum(int(tile.pulses.sum()) for tile in self.tiles)
-
-    @property
-    def num_failed(self) -> int:
-        return sum(int(tile.failed.sum()) for tile in self.tiles)
-
-    @property
-    def error_std(self) -> float:
-        """Root mean square of what was measured less the target, S."""
-        total = sum(tile.error.double().square().sum().item() for tile in self.tiles)
-        return (total / max(self.num_cells, 1)) ** 0.5
-
-    def summary(self) -> str:
-        """Pulses, failures, and the error that remains."""
-        verified = "" if self.tolerance is None else f" within {format_si(self.tolerance, 'S')}"
-        return (
-            f"ProgrammingReport: {self.num_cells:,} cells by {self.strategy}, {self.num_pulses:,} pulses, "
-            f"{self.num_failed:,} not{verified or ' verified'}; error {format_si(self.error_std, 'S')} rms after "
-            f"{self.settle:g} s"
-        )
 
 
 @dataclass(frozen=True)
 class ProgrammedChips(Artefact):
-    """Chips that hold a placement. `report` is None when somebody else programmed them."""
+    """Chips that hold a placement. `report` is None when somebody else programmed them.
+
+    corrections: what calibration found, which runs apply.  elapsed: s, since programming had settled.
+    """
 
     placement: Placement
     backend: Backend = field(repr=False)
     report: ProgrammingReport | None
+    corrections: Corrections | None = field(default=None, repr=False)
+    elapsed: float = 0.0
 
     def summary(self) -> str:
         """What the chips hold, and how well."""
@@ -86,7 +43,27 @@ class ProgrammedChips(Artefact):
             if self.report
             else "not programmed by this flow: cells are as they were found"
         )
-        return f"ProgrammedChips of {self.placement.system.name} ({type(self.backend).__name__}): {how}"
+        layers = {} if self.corrections is None else self.corrections.layers
+        calibrated = f"; {len(layers)} layers calibrated" if layers else ""
+        aged = f"; {self.elapsed:g} s since" if self.elapsed else ""
+        name = f"ProgrammedChips of {self.placement.system.name} ({type(self.backend).__name__})"
+        return f"{name}: {how}{aged}{calibrated}"
+
+    @cached_property
+    def digests(self) -> tuple[str, str]:
+        """Names for what these chips hold, and for these chips; "unknown" where somebody else programmed them."""
+        tiles = None if self.report is None else [tile.error for tile in self.report.tiles]
+        return placement_digest(self.placement), "unknown" if tiles is None else measured_digest(tiles)
+
+    def with_calibration(self, calibration: Corrected | None) -> "ProgrammedChips":
+        """The same chips, whose runs apply this calibration; None takes off what they have.
+
+        Raises ProgramError when it was measured on other chips, or for another placement.
+        """
+        if calibration is None:
+            return replace(self, corrections=None)
+        check_fits(calibration.corrections, self.placement.system.name, *self.digests)
+        return replace(self, corrections=calibration.corrections)
 
     def to_saved(self) -> Any:
         """The chips with the backend's state. BackendError when the backend has none that can be kept."""
@@ -94,7 +71,9 @@ class ProgrammedChips(Artefact):
             raise BackendError(
                 f"chips on a {type(self.backend).__name__} cannot be saved: they are not in memory"
             )
-        return _SavedChips(self.placement, self.backend.kind, self.backend.to_state(), self.report)
+        state = self.backend.to_state()
+        kind = self.backend.kind
+        return _SavedChips(self.placement, kind, state, self.report, self.corrections, self.elapsed)
 
     @classmethod
     def prepare(cls, plain: Any) -> None:
@@ -107,7 +86,7 @@ class ProgrammedChips(Artefact):
         if not isinstance(value, _SavedChips):
             raise ArtefactError(f"holds a {type(value).__name__}, not chips")
         backend = backends[value.backend].from_state(value.state)  # type: ignore[attr-defined]
-        return cls(value.placement, backend, value.report)
+        return cls(value.placement, backend, value.report, value.corrections, value.elapsed)
 
 
 @saved
@@ -117,6 +96,8 @@ class _SavedChips:
     backend: str
     state: Any
     report: ProgrammingReport | None
+    corrections: Corrections | None = None
+    elapsed: float = 0.0
 
 
 def program(
@@ -132,13 +113,11 @@ def program(
     if not settle >= 0:
         raise ConfigError(f"need settle >= 0 seconds, got {settle}")
     _check_system(placement, backend)
+    strategy.check(backend)
     tolerance = strategy.tolerance_for(backend)
     plan = plan_programming(placement)
     backend = backend.copy() if isinstance(backend, Copyable) else backend
-    written = {
-        item.tile: _write(item, backend, strategy)
-        for item in track(plan.tiles, "programming", len(plan.tiles))
-    }
+    written = _write(plan, backend, strategy)
     if isinstance(backend, Timed):
         backend.wait(settle)
     reports = tuple(_report(item, backend, written) for item in plan.tiles)
@@ -174,12 +153,29 @@ def _line(system: SystemSpec) -> dict[str, Any]:
     }
 
 
-def _write(item: PlannedTile, backend: Backend, strategy: Strategy) -> Written:
-    return strategy.write(backend, item.address, item.region, item.targets)
+def _write(plan: ProgrammingPlan, backend: Backend, strategy: Strategy) -> dict[int, Written]:
+    """What each tile took, by its number."""
+    if isinstance(strategy, WritesTogether):
+        all_written = strategy.write_all(backend, [item.block for item in plan.tiles])
+        return {item.tile: written for item, written in zip(plan.tiles, all_written, strict=True)}
+    return {
+        item.tile: strategy.write(backend, item.address, item.region, item.targets)
+        for item in track(plan.tiles, "programming", len(plan.tiles))
+    }
 
 
 def _report(item: PlannedTile, backend: Backend, written: Mapping[int, Written]) -> TileReport:
     measured = backend.read(item.address, item.region).to(item.targets)
     done = written[item.tile]
     error = (measured - item.targets).float()
-    return TileReport(item.layer, item.tile, done.pulses, done.failed, error)
+    return TileReport(
+        item.layer,
+        item.tile,
+        done.pulses,
+        done.failed,
+        error,
+        done.write_time,
+        done.energy,
+        done.num_reads,
+        done.trajectory,
+    )

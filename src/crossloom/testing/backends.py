@@ -94,6 +94,20 @@ class BackendSuite:
             after = self._quiet(backend).read(_FIRST, region)
             assert sign * (after - before).mean() > 0
 
+    def test_a_pulse_of_the_highest_voltage_does_no_less_than_a_nominal_one(self) -> None:
+        response = self.make().spec.macro.cell.pulse
+        if response is None or response.highest_voltage is None:
+            return
+        region, changes = self._region(), []
+        widths = torch.full((region.num_rows, region.num_columns), response.width, dtype=torch.float64)
+        for voltages in (None, torch.full_like(widths, response.highest_voltage)):
+            backend = self.make()
+            before = self._quiet(backend).read(_FIRST, region)
+            for _ in range(5):
+                backend.pulse(_FIRST, region, widths, voltages)
+            changes.append((self._quiet(backend).read(_FIRST, region) - before).mean())
+        assert changes[1] >= (1 - 1e-9) * changes[0] > 0
+
     def test_an_mvm_gives_one_sum_for_every_vector_and_output(self) -> None:
         backend = self._programmed()
         for num_vectors in (1, 5):
@@ -171,6 +185,16 @@ class BackendSuite:
             assert _is_refused(lambda v=values: backend.pulse(_FIRST, region, v))
             if isinstance(backend, OnChipSet):
                 assert _is_refused(lambda v=values: backend.set(_FIRST, region, v))
+        response = backend.spec.macro.cell.pulse
+        widths = torch.full(shape, 1e-6 if response is None else response.width)
+        highest = (response and response.highest_voltage) or 1.0
+        for voltages in (
+            torch.full((shape[0], shape[1] + 1), highest),
+            torch.full(shape, -0.1),
+            torch.full(shape, float("nan")),
+            torch.full(shape, 1.1 * highest),
+        ):
+            assert _is_refused(lambda v=voltages: backend.pulse(_FIRST, region, widths, v))
         command = self._command(backend)
         longer = self._values(backend, (1, command.num_inputs + 1))
         assert _is_refused(lambda: backend.mvm(command, DenseCodes(longer, 1), Draw(0)))
