@@ -1,15 +1,20 @@
-"""The whole way in single calls: compile, simulate, and the waterfall of accuracy."""
+"""The whole way in single calls: compile, simulate, maintain, and the waterfall of accuracy."""
 
 from crossloom.pipeline.compile import as_batches, compile, import_model, resolve_quant
+from crossloom.pipeline.maintain import MaintenanceReport, RefreshConfig, Visit, maintain
 from crossloom.pipeline.simulate import simulate
 from crossloom.pipeline.waterfall import Station, Waterfall, waterfall
 
 __all__ = [
+    "MaintenanceReport",
+    "RefreshConfig",
     "Station",
+    "Visit",
     "Waterfall",
     "as_batches",
     "compile",
     "import_model",
+    "maintain",
     "resolve_quant",
     "simulate",
     "waterfall",

@@ -1,7 +1,7 @@
 """Where the accuracy goes: the same inputs at every station from float to the noisy chip."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -69,7 +69,7 @@ def waterfall(chips: ProgrammedChips, result: RunResult, labels: torch.Tensor | 
         _answer(ideal, result, "chip"),
     ]
     if isinstance(chips.backend, Quietable):
-        quiet = ProgrammedChips(placement, chips.backend.quiet(), chips.report)
+        quiet = replace(chips, backend=chips.backend.quiet())
         names.append("programmed")
         answers.append(_answer(quiet, result, "chip"))
     names.append("with read noise")
@@ -119,14 +119,21 @@ def _idle_effects(chips: ProgrammedChips, answers: Sequence[torch.Tensor]) -> li
     return notes
 
 
+_KEPT_EFFECTS = (
+    *("variation", "stuck_low", "stuck_high", "relaxation", "drift"),
+    *("telegraph_noise", "read_disturb", "endurance", "temperature"),
+)
+
+
 def _switched_on(system: SystemSpec) -> tuple[list[str], list[str]]:
     """The nonidealities of a system: those that programmed chips keep, and those that every read draws anew."""
-    device, readout = system.macro.cell.device, system.macro.readout
-    kept = {"offset": readout.offset, "gain_error": readout.gain_error}
+    device, macro = system.macro.cell.device, system.macro
+    kept = {**macro.dac.imperfections(), **macro.readout.imperfections()}
     drawn = {}
     if isinstance(device, GaussianDeviceSpec):
         error, noise = device.programming_error, device.read_noise
         kept["programming_error"] = error is not None and not error.is_zero
-        kept |= {name: getattr(device, name) for name in ("variation", "stuck_low", "stuck_high")}
+        kept |= {name: getattr(device, name) for name in _KEPT_EFFECTS}
         drawn["read_noise"] = noise is not None and not noise.is_zero
+        drawn |= {name: getattr(device, name) for name in ("flicker_noise", "thermal_noise")}
     return [name for name, value in kept.items() if value], [name for name, value in drawn.items() if value]

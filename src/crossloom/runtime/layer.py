@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 
@@ -22,7 +21,7 @@ from crossloom.hardware import (
 )
 from crossloom.mapping import Tile
 from crossloom.placement import Placement
-from crossloom.programming import region_of
+from crossloom.programming import LayerCorrection, region_of
 from crossloom.runtime.counts import ActionCounts
 from crossloom.runtime.samples import SampleLayout, SampleOrder, sample_order
 
@@ -33,22 +32,38 @@ class _Group:
 
     input_start: int
     input_stop: int
+    numbers: tuple[int, ...]
     tiles: tuple[Tile, ...]
     commands: tuple[MvmCommand, ...]
 
 
-class LayerOnChips:
-    """A mapped layer of a placement, ready to run on a backend."""
+@dataclass(frozen=True)
+class TilePart:
+    """What one tile answered: decoded sums of codes [vector, output, *positions], and codes per unit of them."""
 
-    def __init__(self, placement: Placement, node: Matrix, backend: Backend) -> None:
+    number: int
+    tile: Tile
+    sums: torch.Tensor
+    scale: float
+
+
+class LayerOnChips:
+    """A mapped layer of a placement, ready to run on a backend, with what calibration found for it.
+
+    Gains and offsets take the place of the division by the converters' scale, and steps and bias are those of
+    `layer`: a correction makes no pass over data of its own.
+    """
+
+    def __init__(
+        self, placement: Placement, node: Matrix, backend: Backend, correction: LayerCorrection | None = None
+    ) -> None:
         mapped = placement.mapped
         self._node, self._backend = node, backend
-        self._layer = mapped.quantized.layers[node.name]
+        self._correction = correction or LayerCorrection()
+        self.layer = self._correction.adjusted(mapped.quantized.layers[node.name])
         self._scheme = mapped.schemes[node.name]
         self._macro = placement.system.macro
-        self._inputs = InputFormat(
-            self._scheme.input_mode, self._layer.input_bits, self._layer.input_is_signed
-        )
+        self._inputs = InputFormat(self._scheme.input_mode, self.layer.input_bits, self.layer.input_is_signed)
         self._groups = self._gather(placement)
         self._steps = [step for step in placement.schedule if step.layer == node.name]
 
@@ -59,14 +74,21 @@ class LayerOnChips:
 
     def codes(self, values: torch.Tensor, order: SampleOrder) -> Codes:
         """Quantise the layer's input, in the layout that its tiles take, sample by sample."""
-        codes = self._layer.quantize_input(values)
+        codes = self.layer.quantize_input(values)
         if self._node.window is not None:
             return WindowedCodes(order.by_sample(codes), order.num_samples, self._node.window)
         return DenseCodes(order.by_sample(codes.reshape(-1, codes.shape[-1])), order.num_samples)
 
     def sums(self, codes: Codes, draw: Draw, count_codes: bool = False) -> tuple[torch.Tensor, list[Reading]]:
         """Sums of products [vector, output, *positions] as the chips see them, and the readings behind them."""
-        parts: list[tuple[Tile, torch.Tensor]] = []
+        parts, readings = self.parts(codes, draw, count_codes)
+        return self.assemble(parts, self._correction), readings
+
+    def parts(
+        self, codes: Codes, draw: Draw, count_codes: bool = False
+    ) -> tuple[list[TilePart], list[Reading]]:
+        """What every tile answers, and the readings behind it."""
+        parts: list[TilePart] = []
         readings: list[Reading] = []
         for group in self._groups:
             answers = self._multiply(
@@ -74,10 +96,22 @@ class LayerOnChips:
             )
             readings += answers
             parts += [
-                (tile, self._scheme.decode(answer.sums))
-                for tile, answer in zip(group.tiles, answers, strict=True)
+                TilePart(number, tile, self._scheme.decode(answer.sums), self._scale(command))
+                for number, tile, command, answer in zip(
+                    group.numbers, group.tiles, group.commands, answers, strict=True
+                )
             ]
-        return self._assemble(parts), readings
+        return parts, readings
+
+    def assemble(self, parts: Sequence[TilePart], correction: LayerCorrection) -> torch.Tensor:
+        """Sums of products from what tiles answered: add up what shares outputs, average copies, put the rest in
+        line, with the gains and offsets of `correction`."""
+        if len(self._groups) == 1 and self._scheme.copies == 1:
+            sums = parts[0].sums if len(parts) == 1 else torch.cat([part.sums for part in parts], 1)
+            if correction.has_lines:
+                return _line(sums, *self._lines(parts, correction, sums))
+            return sums if all(part.scale == 1 for part in parts) else sums / self._scales(parts, sums)
+        return self._add_up(parts, correction)
 
     def shaped(self, sums: torch.Tensor, values: torch.Tensor, order: SampleOrder) -> torch.Tensor:
         """Sums in the layout of the node's output, given its input."""
@@ -103,13 +137,18 @@ class LayerOnChips:
         return counts
 
     def _gather(self, placement: Placement) -> tuple[_Group, ...]:
-        gathered: dict[tuple[int, int], list[tuple[Tile, MvmCommand]]] = defaultdict(list)
+        gathered: dict[tuple[int, int], list[int]] = defaultdict(list)
+        tiles = placement.mapped.tiles
         for number in placement.mapped.tiles_of[self._node.name]:
-            tile = placement.mapped.tiles[number]
-            gathered[tile.input_start, tile.input_stop].append((tile, self._command(placement, number)))
+            gathered[tiles[number].input_start, tiles[number].input_stop].append(number)
         return tuple(
-            _Group(*span, tuple(tile for tile, _ in pairs), tuple(command for _, command in pairs))
-            for span, pairs in gathered.items()
+            _Group(
+                *span,
+                tuple(numbers),
+                tuple(tiles[number] for number in numbers),
+                tuple(self._command(placement, number) for number in numbers),
+            )
+            for span, numbers in gathered.items()
         )
 
     def _command(self, placement: Placement, number: int) -> MvmCommand:
@@ -119,7 +158,7 @@ class LayerOnChips:
             region=region_of(placement, number),
             inputs=self._inputs,
             wiring=Wiring(scheme.pairing, scheme.row_copies),
-            integration_time=tile.integration_time,
+            integration_time=self._correction.of(number).integration_time or tile.integration_time,
             level_step=scheme.level_step,
         )
 
@@ -128,31 +167,49 @@ class LayerOnChips:
             return self._backend.mvm_many(group.commands, codes, draw, count_codes)
         return [self._backend.mvm(command, codes, draw, count_codes) for command in group.commands]
 
-    def _scale(self, tile: Tile) -> float:
+    def _scale(self, command: MvmCommand) -> float:
         """Codes of the converter per unit of a tile's sum of products."""
-        return self._macro.gain(tile.integration_time, self._scheme.level_step) * self._scheme.row_copies
+        return self._macro.gain(command.integration_time, command.level_step) * self._scheme.row_copies
 
-    @cached_property
-    def _is_unscaled(self) -> bool:
-        return all(self._scale(tile) == 1 for group in self._groups for tile in group.tiles)
-
-    def _scales(self, like: torch.Tensor) -> torch.Tensor:
+    def _scales(self, parts: Sequence[TilePart], like: torch.Tensor) -> torch.Tensor:
         """Codes per unit for every output of the one group, in the shape of sums [vector, output, *positions]."""
-        tiles = self._groups[0].tiles
-        scales = torch.tensor([self._scale(tile) for tile in tiles], dtype=like.dtype, device=like.device)
-        widths = torch.tensor([tile.output_stop - tile.output_start for tile in tiles], device=like.device)
-        return scales.repeat_interleave(widths).view(-1, *[1] * (like.dim() - 2))
+        scales = torch.tensor([part.scale for part in parts], dtype=like.dtype, device=like.device)
+        widths = torch.tensor([part.sums.shape[1] for part in parts], device=like.device)
+        return _along_outputs(scales.repeat_interleave(widths), like)
 
-    def _assemble(self, parts: list[tuple[Tile, torch.Tensor]]) -> torch.Tensor:
-        """Sums of products from decoded codes: add up what shares outputs, average copies, put the rest in line."""
-        if len(self._groups) == 1 and self._scheme.copies == 1:
-            sums = parts[0][1] if len(parts) == 1 else torch.cat([part for _, part in parts], 1)
-            return sums if self._is_unscaled else sums / self._scales(sums)
-        first, copies = parts[0][1], self._scheme.copies
-        dtype = torch.float64 if copies > 1 else self._layer.exact_dtype
-        shape = (len(first), len(self._layer.weight), *first.shape[2:])
+    def _lines(
+        self, parts: Sequence[TilePart], correction: LayerCorrection, like: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Factor and offset for every output of the tiles in a row, in the shape of their sums."""
+        factors, offsets = zip(*(_factor_and_offset(part, correction) for part in parts), strict=True)
+        return _along_outputs(torch.cat(factors), like), _along_outputs(torch.cat(offsets), like)
+
+    def _add_up(self, parts: Sequence[TilePart], correction: LayerCorrection) -> torch.Tensor:
+        first, copies = parts[0].sums, self._scheme.copies
+        dtype = torch.float64 if copies > 1 else self.layer.exact_dtype
+        shape = (len(first), len(self.layer.weight), *first.shape[2:])
         whole = first.new_zeros(shape, dtype=dtype)
-        for tile, part in parts:
-            scale = self._scale(tile)
-            whole[:, tile.output_start : tile.output_stop] += part if scale == 1 else part / scale
+        for part in parts:
+            place = whole[:, part.tile.output_start : part.tile.output_stop]
+            if correction.has_lines:
+                place += _line(part.sums, *self._lines([part], correction, part.sums))
+            else:
+                place += part.sums if part.scale == 1 else part.sums / part.scale
         return whole / copies if copies > 1 else whole
+
+
+def _factor_and_offset(part: TilePart, correction: LayerCorrection) -> tuple[torch.Tensor, torch.Tensor]:
+    """What turns a tile's codes into corrected sums, float64 [output] each."""
+    found, width = correction.of(part.number), part.sums.shape[1]
+    gain = torch.ones(width, dtype=torch.float64) if found.gain is None else found.gain
+    offset = torch.zeros(width, dtype=torch.float64) if found.offset is None else found.offset
+    return gain.cpu() / part.scale, offset.cpu()
+
+
+def _along_outputs(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    return values.to(like).view(-1, *[1] * (like.dim() - 2))
+
+
+def _line(sums: torch.Tensor, factor: torch.Tensor, offset: torch.Tensor) -> torch.Tensor:
+    """`sums * factor + offset` in one pass."""
+    return torch.addcmul(offset, sums, factor)

@@ -116,8 +116,9 @@ class _Executor:
         quantized = placement.mapped.quantized
         self._quantized, self._modes, self._hooks, self._stop_at = quantized, modes, hooks, stop_at
         self._float, self._integer = float_matrix(quantized.graph), integer_matrix(quantized)
+        corrections = {} if chips.corrections is None else chips.corrections.layers
         self._on_chips = {
-            node.name: LayerOnChips(placement, node, chips.backend)
+            node.name: LayerOnChips(placement, node, chips.backend, corrections.get(node.name))
             for node in quantized.graph.matrices
             if modes[node.name] == "chip"
         }
@@ -182,7 +183,7 @@ class _Executor:
         order = layer.order(values, self._layout(node, values), self._num_samples)
         codes = layer.codes(values, order)
         sums, readings = layer.sums(codes, self._draw, count_codes=is_probe)
-        answer = finish(node, self._quantized.layers[node.name], layer.shaped(sums, values, order))
+        answer = finish(node, layer.layer, layer.shaped(sums, values, order))
         answer = answer.to(values.dtype)
         if self._quality is not None:
             self._quality[node.name] = measure(node.name, self._integer(node, values), answer, readings)

@@ -1,0 +1,67 @@
+"""The chips' MVMs on chosen vectors, beside the exact integer sums of the same vectors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from crossloom.graph import Matrix
+from crossloom.hardware import DenseCodes, Draw
+from crossloom.mapping import MappedGraph
+from crossloom.programming import LayerCorrection, ProgrammedChips
+from crossloom.runtime import LayerOnChips, TilePart
+
+
+@dataclass(frozen=True)
+class LayerSums:
+    """What a layer's tiles answered to some vectors, and what they should have.
+
+    exact: of every tile, float64 [vector, output].  whole: of the layer, float64 [vector, out].  steps: of the
+    layer's outputs, [out].
+    """
+
+    layer: LayerOnChips = field(repr=False)
+    parts: Sequence[TilePart] = field(repr=False)
+    exact: Sequence[torch.Tensor] = field(repr=False)
+    whole: torch.Tensor = field(repr=False)
+    steps: torch.Tensor = field(repr=False)
+
+    def error(self, correction: LayerCorrection) -> float:
+        """Square error of the layer's corrected values over the square of the exact ones, bias left out (NMSE)."""
+        answered = self.corrected(correction) * self.steps
+        wanted = self.whole * self.steps
+        power = wanted.square().sum().item()
+        return (answered - wanted).square().sum().item() / power if power else 0.0
+
+    def corrected(self, correction: LayerCorrection) -> torch.Tensor:
+        """The layer's sums with a correction, float64 [vector, out]: what a run would make of these readings."""
+        sums = self.layer.assemble(self.parts, correction).double()
+        return sums if correction.scale is None else sums * correction.scale.to(sums.device)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the chips answered just as they should."""
+        return torch.equal(self.corrected(LayerCorrection()), self.whole)
+
+
+def measure_layer(
+    chips: ProgrammedChips, node: Matrix, correction: LayerCorrection, codes: DenseCodes, draw: Draw
+) -> LayerSums:
+    """Run the layer's tiles on `codes`, at the integration times of `correction`."""
+    mapped = chips.placement.mapped
+    layer = LayerOnChips(chips.placement, node, chips.backend, correction)
+    with torch.no_grad():
+        parts, _ = layer.parts(codes, draw)
+        exact = [_exact(mapped, part.number, codes) for part in parts]
+    whole = exact[0].new_zeros(codes.num_vectors, len(mapped.quantized.layers[node.name].weight))
+    for part, sums in zip(parts, exact, strict=True):
+        if part.tile.copy == 0:
+            whole[:, part.tile.output_start : part.tile.output_stop] += sums
+    return LayerSums(layer, parts, exact, whole, mapped.quantized.layers[node.name].weight_step.to(whole))
+
+
+def _exact(mapped: MappedGraph, number: int, codes: DenseCodes) -> torch.Tensor:
+    tile = mapped.tiles[number]
+    values = codes.part(tile.input_start, tile.input_stop)
+    assert isinstance(values, DenseCodes)
+    return values.values.double() @ mapped.weight(tile).to(values.values.device).double()
