@@ -18,10 +18,10 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "errors": (
-        "ArtefactError BackendError CapacityError ConfigError CrossloomError DataError GraphError "
+        "ArtefactError BackendError CapacityError ConfigError ConvergenceError CrossloomError DataError GraphError "
         "MissingDependencyError ProgramError RunError SpecError UnsupportedOperationError"
     ),
-    "spec": "SystemSpec list_systems load_system BitSerial MultiLevel Pulse",
+    "spec": "SystemSpec Wires list_devices list_systems load_device load_system BitSerial MultiLevel Pulse",
     "units": "format_si",
     "graph": "Graph simplify trace",
     "graph.onnx": "import_onnx",
@@ -32,13 +32,19 @@ _HOMES = {
     ),
     "placement": "ForbiddenRegion Placement PlacementConfig place",
     "hardware": "Backend",
+    "circuits": "Crossbar approximate_conductance effective_conductance",
     "backends": "MockBackend RecordedBackend Recording RecordingBackend SimulatedBackend",
     "programming": (
-        "DirectSet ProgrammedChips ProgrammingPlan ProgrammingReport WriteVerify attach plan_programming program"
+        "DirectSet GradientProgramming IncrementalStep ProgramTwice ProgrammedChips ProgrammingPlan ProgrammingReport "
+        "Vipi WriteVerify advance attach plan_programming program refresh"
     ),
     "runtime": "RunResult run",
-    "calibration": "choose_integration_times",
-    "pipeline": "Waterfall compile simulate waterfall",
+    "calibration": (
+        "Calibration CalibrationConfig CalibrationPlan calibrate choose_integration_times measure_errors "
+        "plan_calibration"
+    ),
+    "fitting": "DeviceFit FitConfig fit_device",
+    "pipeline": "MaintenanceReport RefreshConfig Waterfall compile maintain simulate waterfall",
     "report": "Report",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

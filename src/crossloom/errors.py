@@ -41,6 +41,10 @@ class RunError(CrossloomError):
     """A run was asked for something that it cannot do."""
 
 
+class ConvergenceError(CrossloomError):
+    """An iteration did not reach the accuracy that was asked for; nothing is returned in its place."""
+
+
 class ArtefactError(CrossloomError):
     """A file is no artefact of crossloom's, is damaged, or comes from a newer version."""
 

@@ -7,9 +7,10 @@ import torch
 
 from crossloom.artefacts import Artefact
 from crossloom.backends import RecordedBackend, RecordingBackend, SimulatedBackend
+from crossloom.calibration import CalibrationConfig, calibrate
 from crossloom.graph import interpret
 from crossloom.mapping import MappingConfig, SignMagnitude
-from crossloom.pipeline import waterfall
+from crossloom.pipeline import RefreshConfig, maintain, waterfall
 from crossloom.programming import WriteVerify, program
 from crossloom.quant import interpret_integers
 from crossloom.runtime import run
@@ -48,12 +49,18 @@ def make_artefacts() -> dict[str, Artefact]:
         result,
         waterfall(chips, result, torch.arange(12) % 4),
         recorder.recording(),
+        calibrate(chips, INPUTS, CalibrationConfig(ranges="mse", drift="layer", channels=True)),
+        maintain(chips, 1.0, INPUTS, RefreshConfig(check_interval=1.0, interval=1.0))[1],
     ]
     return {type(artefact).__name__: artefact for artefact in made}
 
 
 def _programmed(placement: Any) -> Any:
     return program(placement, SimulatedBackend(SYSTEM, 5), WriteVerify(max_pulses=10))
+
+
+def _visits(report: Any) -> tuple[torch.Tensor, ...]:
+    return tuple(torch.tensor([visit.error, visit.num_pulses]) for visit in report.visits)
 
 
 BEHAVIOUR: dict[str, Callable[[Any], Any]] = {
@@ -67,6 +74,10 @@ BEHAVIOUR: dict[str, Callable[[Any], Any]] = {
     ),
     "ProgrammingReport": lambda report: tuple(tile.error for tile in report.tiles),
     "RunResult": lambda result: (result.outputs, *result.inputs),
+    "Calibration": lambda calibration: (
+        run(_ARTEFACTS["ProgrammedChips"].with_calibration(calibration), INPUTS).outputs,
+    ),
+    "MaintenanceReport": _visits,
     "Waterfall": lambda fall: (torch.tensor([station.accuracy for station in fall.stations]),),
     "Recording": lambda recording: tuple(
         tile.error

@@ -3,7 +3,10 @@
 from crossloom.backends import MockBackend, RecordingBackend, SimulatedBackend
 from crossloom.spec import load_system
 from crossloom.testing import BackendSuite
-from flows import MACRO, noisy_system
+from flows import CELL, MACRO, noisy_system
+
+VOLTAGES = {"voltage": 1.5, "max_voltage": 3.0, "voltage_scale": 0.5}
+PULSE = {"width": 1e-7, "step": 5e-7, "max_width": 1e-5, **VOLTAGES}
 
 
 class TestSimulatedIdealChips(BackendSuite):
@@ -42,6 +45,21 @@ class TestSimulatedPairsOfRows(BackendSuite):
 class TestQuietSimulatedChips(BackendSuite):
     def make(self):
         return SimulatedBackend(noisy_system(read_noise=1e-6)).quiet()
+
+
+class TestSimulatedChipsWithVoltages(BackendSuite):
+    def make(self):
+        return SimulatedBackend(noisy_system({f"{CELL}.pulse": PULSE}, read_noise=1e-7), seed=5)
+
+
+class TestMockWithVoltages(BackendSuite):
+    def make(self):
+        return MockBackend(noisy_system({f"{CELL}.pulse": PULSE}))
+
+
+class TestRecordingWithVoltages(BackendSuite):
+    def make(self):
+        return RecordingBackend(SimulatedBackend(noisy_system({f"{CELL}.pulse": PULSE}), seed=3))
 
 
 class TestMock(BackendSuite):

@@ -1,16 +1,18 @@
 """A recorded session plays back what was said, and refuses everything else."""
 
+import hashlib
+
 import pytest
 import torch
 
-from crossloom.backends import RecordedBackend, Recording, RecordingBackend, SimulatedBackend
+from crossloom.backends import Exchange, RecordedBackend, Recording, RecordingBackend, SimulatedBackend
 from crossloom.errors import BackendError
 from crossloom.hardware import DenseCodes, Draw, InputFormat, MvmCommand, Region, WindowedCodes, Wiring
 from crossloom.programming import WriteVerify, program
 from crossloom.runtime import run
 from crossloom.spec import MacroAddress, MultiLevel
 from crossloom.windows import Window
-from flows import noisy_system, normal, place_graph
+from flows import CELL, noisy_system, normal, place_graph
 from small_graphs import chain_graph
 
 FIRST, REGION = MacroAddress(0, 0, 0), Region(0, 0, 4, 4)
@@ -109,6 +111,39 @@ def test_an_mvm_that_differs_in_anything_is_refused(change):
     with pytest.raises(BackendError, match="recorded was mvm"):
         multiply(backend, values, **changed)
     multiply(backend, **asked)
+
+
+def test_sessions_from_before_pulses_had_voltages_play_back():
+    """The fingerprint of widths alone, as version 0.1 before 2026-11-22 wrote it: blake2b of dtype, shape, bytes."""
+    widths = torch.full((4, 4), 2e-7, dtype=torch.float64)
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(b"torch.float64(4, 4)" + widths.numpy().tobytes())
+    exchange = Exchange("pulse", f"{FIRST} {REGION}", digest.hexdigest(), None)
+    backend = RecordedBackend(Recording(SYSTEM, (exchange, exchange)))
+    backend.pulse(FIRST, REGION, widths)
+    backend.pulse(FIRST, REGION, widths, None)
+    assert backend.is_finished
+
+
+def test_pulses_of_other_voltages_are_refused():
+    spec = noisy_system(
+        {
+            f"{CELL}.pulse": {
+                "width": 1e-7,
+                "step": 5e-7,
+                "max_width": 1e-5,
+                "voltage": 1.0,
+                "voltage_scale": 0.2,
+            }
+        }
+    )
+    recorder = RecordingBackend(SimulatedBackend(spec))
+    widths, voltages = torch.full((4, 4), 2e-7), torch.full((4, 4), 0.9)
+    recorder.pulse(FIRST, REGION, widths, voltages)
+    for other in (None, 0.5 * voltages):
+        with pytest.raises(BackendError, match="with other values"):
+            RecordedBackend(recorder.recording()).pulse(FIRST, REGION, widths, other)
+    RecordedBackend(recorder.recording()).pulse(FIRST, REGION, widths, voltages)
 
 
 def test_what_a_caller_does_to_an_answer_leaves_the_recording_as_it_was():

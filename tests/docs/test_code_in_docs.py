@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "docs/tutorial.md"]
+PAGES = [
+    "README.md",
+    "docs/tutorial.md",
+    "docs/devices.md",
+    "docs/programming.md",
+    "docs/converters.md",
+    "docs/synaptogen.md",
+]
 
 
 @pytest.mark.parametrize("page", PAGES)

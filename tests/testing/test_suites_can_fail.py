@@ -15,7 +15,9 @@ from crossloom.spec import CellSpec, GaussianDeviceSpec, PulseSpec
 from crossloom.testing import BackendSuite, DeviceModelSuite
 from flows import noisy_system
 
-CELL = CellSpec(g_min=1e-6, g_max=4e-5, pulse=PulseSpec(width=1e-7, step=5e-7, max_width=1e-5))
+VOLTAGES = {"voltage": 1.2, "max_voltage": 2.4, "voltage_scale": 0.3}
+PULSE = PulseSpec(width=1e-7, step=5e-7, max_width=1e-5, **VOLTAGES)
+CELL = CellSpec(g_min=1e-6, g_max=4e-5, pulse=PULSE)
 SPEC = GaussianDeviceSpec(programming_error=1e-6, read_noise=5e-7, stuck_low=0.05)
 
 
@@ -36,8 +38,8 @@ class Broken(DeviceModel):
     def set(self, state, target, generator):
         return self._call("set", state, target, generator)
 
-    def pulse(self, state, widths, generator):
-        return self._call("pulse", state, widths, generator)
+    def pulse(self, state, widths, generator, voltages=None):
+        return self._call("pulse", state, widths, generator, voltages)
 
     def read_noise(self, conductance):
         return self._call("read_noise", conductance)
@@ -76,12 +78,20 @@ def forgets_precision(good, state, target, generator):
     return replace(after, conductance=after.conductance.float())
 
 
-def goes_the_wrong_way(good, state, widths, generator):
-    return good.pulse(state, -widths, generator)
+def goes_the_wrong_way(good, state, widths, generator, voltages):
+    return good.pulse(state, -widths, generator, voltages)
 
 
-def wakes_up_on_no_pulse(good, state, widths, generator):
-    after = good.pulse(state, widths, generator)
+def knows_no_voltages(good, state, widths, generator, voltages):
+    return good.pulse(state, widths, generator)
+
+
+def takes_the_nominal_voltage_for_another(good, state, widths, generator, voltages):
+    return good.pulse(state, widths, generator, None if voltages is None else 1.1 * voltages)
+
+
+def wakes_up_on_no_pulse(good, state, widths, generator, voltages):
+    after = good.pulse(state, widths, generator, voltages)
     return replace(after, conductance=after.conductance + 1e-9)
 
 
@@ -103,6 +113,11 @@ def goes_below_zero(good, state, target, generator):
         ("test_conductances_are_finite_and_never_negative", {"set": goes_below_zero}),
         ("test_a_pulse_up_raises_and_a_pulse_down_lowers", {"pulse": goes_the_wrong_way}),
         ("test_a_pulse_of_no_width_leaves_a_cell_alone", {"pulse": wakes_up_on_no_pulse}),
+        ("test_a_higher_voltage_does_more_and_none_does_nothing", {"pulse": knows_no_voltages}),
+        (
+            "test_a_pulse_of_the_nominal_voltage_is_the_usual_pulse",
+            {"pulse": takes_the_nominal_voltage_for_another},
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else next(iter(value.values())).__name__,
 )
@@ -182,6 +197,13 @@ class WritesThenRefuses(MockBackend):
         super().set(address, region, targets)
 
 
+class TakesEveryVoltage(MockBackend):
+    """Does not look at voltages."""
+
+    def pulse(self, address, region, widths, voltages=None):
+        super().pulse(address, region, widths)
+
+
 class SharesItsCopies(SimulatedBackend):
     """A copy that is none."""
 
@@ -204,6 +226,7 @@ class MixesUpItsMvms(SimulatedBackend):
         ("test_small_inputs_add_up", Squares),
         ("test_what_does_not_exist_is_refused_and_nothing_happens", TakesEverything),
         ("test_values_that_do_not_fit_are_refused_and_nothing_is_written", WritesThenRefuses),
+        ("test_values_that_do_not_fit_are_refused_and_nothing_is_written", TakesEveryVoltage),
         ("test_a_copy_goes_its_own_way", SharesItsCopies),
         ("test_many_mvms_at_once_give_what_they_give_one_by_one", MixesUpItsMvms),
     ],

@@ -9,6 +9,8 @@ from crossloom.errors import BackendError
 from crossloom.hardware import Codes, MvmCommand, Region
 from crossloom.spec import MacroAddress, SystemSpec
 
+_ROUNDING = 1e-6  # voltages may come as float32
+
 
 def check_region(spec: SystemSpec, address: MacroAddress, region: Region) -> None:
     """BackendError when the macro does not exist, or the region does not lie within its crossbar."""
@@ -28,8 +30,26 @@ def check_widths(region: Region, values: torch.Tensor) -> None:
     """BackendError when `values` is not one finite number for every cell of the region."""
     if tuple(values.shape) != (region.num_rows, region.num_columns):
         raise BackendError(f"need one value per cell of {region}, got shape {tuple(values.shape)}")
-    if not torch.isfinite(values).all():
+    if not torch.isfinite(values.double().sum()):  # one pass; any NaN or infinity comes through a sum
         raise BackendError(f"values for {region} must be finite; nothing was written")
+
+
+def check_voltages(spec: SystemSpec, region: Region, voltages: torch.Tensor | None) -> None:
+    """BackendError when `voltages` is not one magnitude that the drivers can give for every cell of the region."""
+    if voltages is None:
+        return
+    check_widths(region, voltages)
+    response = spec.macro.cell.pulse
+    highest = response and response.highest_voltage
+    if highest is None:
+        raise BackendError(
+            f"{spec.name} does not say what the voltage of its pulses is; leave voltages out, or give pulse.voltage"
+        )
+    lowest, most = voltages.min().item(), voltages.max().item()
+    if lowest < 0 or most > highest * (1 + _ROUNDING):
+        raise BackendError(
+            f"pulses for {region} need 0...{highest:g} V, got {lowest:g}...{most:g} V; nothing was written"
+        )
 
 
 def check_targets(region: Region, targets: torch.Tensor) -> None:

@@ -4,8 +4,16 @@ from collections import Counter
 
 import torch
 
-from crossloom.backends.checks import check_codes, check_region, check_targets, check_together, check_widths
+from crossloom.backends.checks import (
+    check_codes,
+    check_region,
+    check_targets,
+    check_together,
+    check_voltages,
+    check_widths,
+)
 from crossloom.circuits import effective_array, product
+from crossloom.devices import nominal_change
 from crossloom.errors import BackendError
 from crossloom.hardware import Backend, Codes, Draw, MvmCommand, Reading, Region
 from crossloom.spec import MacroAddress, SystemSpec
@@ -28,13 +36,18 @@ class MockBackend(Backend):
     def spec(self) -> SystemSpec:
         return self._spec
 
-    def pulse(self, address: MacroAddress, region: Region, widths: torch.Tensor) -> None:
+    def pulse(
+        self,
+        address: MacroAddress,
+        region: Region,
+        widths: torch.Tensor,
+        voltages: torch.Tensor | None = None,
+    ) -> None:
         check_widths(region, widths)
-        response = self._spec.macro.cell.pulse
-        if response is None:
-            raise BackendError(f"{self._spec.name} does not say what pulses do")
+        check_voltages(self._spec, region, voltages)
+        change = nominal_change(widths, self._spec.macro.cell, voltages)
         self._count("pulse", address, region)
-        self._block(address, region).add_(widths * (response.step / response.width))
+        self._block(address, region).add_(change)
 
     def set(self, address: MacroAddress, region: Region, targets: torch.Tensor) -> None:
         """Bring cells to `targets`, S, [row, column], exactly."""

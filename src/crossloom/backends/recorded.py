@@ -55,9 +55,17 @@ class Recording(Artefact):
 class _Line(Backend):
     """The verbs of a backend, each as one exchange."""
 
-    def pulse(self, address: MacroAddress, region: Region, widths: torch.Tensor) -> None:
+    def pulse(
+        self,
+        address: MacroAddress,
+        region: Region,
+        widths: torch.Tensor,
+        voltages: torch.Tensor | None = None,
+    ) -> None:
+        # Pulses of the nominal voltage keep the fingerprint of sessions from before pulses had a voltage.
+        asked = (widths,) if voltages is None else (widths, voltages)
         self._exchange(
-            "pulse", f"{address} {region}", (widths,), lambda chip: chip.pulse(address, region, widths)
+            "pulse", f"{address} {region}", asked, lambda chip: chip.pulse(address, region, *asked)
         )
 
     def set(self, address: MacroAddress, region: Region, targets: torch.Tensor) -> None:

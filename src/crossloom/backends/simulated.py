@@ -12,13 +12,15 @@ from crossloom.backends.checks import (
     check_elapsed,
     check_region,
     check_targets,
-    check_together,
+    check_voltages,
     check_widths,
 )
+from crossloom.backends.functions import RegionFunctions
+from crossloom.backends.half_select import half_select
 from crossloom.backends.macro_state import MacroState, deliver_macro
 from crossloom.backends.noise import sample_noise
-from crossloom.circuits import EffectiveArray, MacroFunction, effective_array, macro_function
-from crossloom.devices import CellState, DeviceModel, Pulsed, make_device, read
+from crossloom.backends.read_stress import read_stress
+from crossloom.devices import DeviceModel, Pulsed, make_device, read
 from crossloom.errors import BackendError
 from crossloom.hardware import Backend, Codes, Draw, MvmCommand, Reading, Region
 from crossloom.seeds import derive_generator
@@ -36,22 +38,6 @@ class SimulatedChips:
     seed: int
     macros: Mapping[MacroAddress, MacroState] = field(repr=False)
     is_quiet: bool = False
-
-
-_Place = tuple[MacroAddress, Region]
-
-
-@dataclass(frozen=True)
-class _Ready:
-    """The function of some regions, and what it was made for; the next other command takes its place."""
-
-    commands: tuple[MvmCommand, ...]
-    cells: tuple[CellState, ...]
-    function: MacroFunction
-
-    def is_for(self, commands: tuple[MvmCommand, ...], cells: tuple[CellState, ...]) -> bool:
-        """Whether these are the same commands on cells that have not changed since."""
-        return self.commands == commands and all(a is b for a, b in zip(self.cells, cells, strict=True))
 
 
 class SimulatedBackend(Backend):
@@ -75,7 +61,8 @@ class SimulatedBackend(Backend):
         self._model = device_model or make_device(spec.macro.cell)
         self._device = torch.device(device)
         self._is_quiet = False
-        self._functions: dict[tuple[_Place, ...], _Ready] = {}
+        self._functions = RegionFunctions(spec, self._model, self._device)
+        self._stress = read_stress(spec, self._model)
 
     @property
     def spec(self) -> SystemSpec:
@@ -86,16 +73,28 @@ class SimulatedBackend(Backend):
         """The seed that these chips were made with."""
         return self._chips.seed
 
-    def pulse(self, address: MacroAddress, region: Region, widths: torch.Tensor) -> None:
+    def pulse(
+        self,
+        address: MacroAddress,
+        region: Region,
+        widths: torch.Tensor,
+        voltages: torch.Tensor | None = None,
+    ) -> None:
+        """One pulse per cell; where cells are not gated, those on the same rows and columns meet a share of it."""
         check_region(self.spec, address, region)
         check_widths(region, widths)
+        check_voltages(self.spec, region, voltages)
         if not isinstance(self._model, Pulsed):
             name = type(self._model).__name__
             raise BackendError(
                 f"cells of a {name} cannot be pulsed; program them with the strategy DirectSet()"
             )
         state, generator = self._begin(address, "pulse")
-        self._change(address, region, self._model.pulse(_block(state, region), self._here(widths), generator))
+        widths, voltages = self._here(widths), None if voltages is None else self._here(voltages)
+        pulsed = self._model.pulse(_block(state, region), widths, generator, voltages)
+        cells = state.cells.with_block(region.row, region.column, pulsed)
+        cells = half_select(self._model, cells, self.spec.macro.cell, region, widths, voltages, generator)
+        self._put(address, state.with_cells(cells))
 
     def set(self, address: MacroAddress, region: Region, targets: torch.Tensor) -> None:
         """Bring cells to `targets` (S) in one event, with the error that the device model says remains."""
@@ -109,7 +108,8 @@ class SimulatedBackend(Backend):
         state, generator = self._begin(address, "read")
         self._put(address, state.with_cells(state.cells))
         cells = _block(state, region)
-        return cells.conductance.clone() if self._is_quiet else read(self._model, cells, generator)
+        measured = cells.conductance.clone() if self._is_quiet else read(self._model, cells, generator)
+        return self._functions.seen_alone(region, measured)
 
     def wait(self, elapsed: float) -> None:
         """Age all cells by `elapsed` seconds."""
@@ -129,11 +129,16 @@ class SimulatedBackend(Backend):
         Codes may live on another torch device; the sums come back to it.
         """
         commands = tuple(commands)
-        function = self._function(commands)
+        if not self._functions.can_share(commands):
+            return tuple(self.mvm(command, codes, draw, count_codes) for command in commands)
+        function = self._functions.get(commands, self._state)
         check_codes(commands[0], codes)
         home = codes.values.device
         codes = codes.with_values(self._here(codes.values))
         answer = function(codes, None if self._is_quiet else self._noise(commands, codes, draw), count_codes)
+        for command in commands if self._stress else ():
+            assert self._stress is not None
+            self._put(command.address, self._stress.after(self._state(command.address), command, codes))
         parts = answer.sums.to(home).split([command.num_outputs for command in commands], 1)
         return tuple(
             Reading(part, answer.codes if number == 0 else None) for number, part in enumerate(parts)
@@ -143,6 +148,10 @@ class SimulatedBackend(Backend):
         """What is there, S, [row, column], without measuring it: only a simulation can tell."""
         check_region(self.spec, address, region)
         return _block(self._state(address), region).conductance
+
+    def transitions(self, address: MacroAddress) -> torch.Tensor | None:
+        """Where a macro's converters change their codes, [set, transition], codes; None where all are in their places."""
+        return self._state(address).transitions
 
     def quiet(self) -> "SimulatedBackend":
         """The same chips, as they are, read without noise."""
@@ -154,7 +163,7 @@ class SimulatedBackend(Backend):
         """The same chips, independent of these from now on."""
         twin = SimulatedBackend(self.spec, self.seed, self._own_model, self._device)
         twin._chips = SimulatedChips(self.spec, self.seed, dict(self._chips.macros))
-        twin._functions = dict(self._functions)
+        twin._functions = self._functions.copy()
         twin._is_quiet = self._is_quiet
         return twin
 
@@ -194,6 +203,9 @@ class SimulatedBackend(Backend):
 
     def _begin(self, address: MacroAddress, event: str) -> tuple[MacroState, torch.Generator]:
         state = self._state(address)
+        if self._stress is not None:
+            state = self._stress.shown(state)
+            self._put(address, state)
         names = (*address, event, state.num_events)
         return state, derive_generator(self.seed, *names, device=self._device)
 
@@ -203,45 +215,6 @@ class SimulatedBackend(Backend):
 
     def _here(self, tensor: torch.Tensor) -> torch.Tensor:
         return tensor.to(self._device)
-
-    def _function(self, commands: tuple[MvmCommand, ...]) -> MacroFunction:
-        """The fused function of these regions, made anew when their cells have changed."""
-        places = tuple((command.address, command.region) for command in commands)
-        ready = self._functions.get(places)
-        if ready is None or ready.commands != commands:
-            check_together(self.spec, commands)
-        cells = tuple(self._state(command.address).cells for command in commands)
-        if ready is None or not ready.is_for(commands, cells):
-            states = tuple(self._state(command.address) for command in commands)
-            ready = self._functions[places] = _Ready(commands, cells, self._make_function(commands, states))
-        return ready.function
-
-    def _make_function(
-        self, commands: tuple[MvmCommand, ...], states: tuple[MacroState, ...]
-    ) -> MacroFunction:
-        parts = [self._array(command, state) for command, state in zip(commands, states, strict=True)]
-        matrix = torch.cat([part.matrix for part in parts], 1)
-        variances = [part.variance for part in parts if part.variance is not None]
-        array = EffectiveArray(matrix, torch.cat(variances, 1) if variances else None)
-        gain = torch.cat([self._gain(*pair) for pair in zip(commands, states, strict=True)])
-        offsets = [
-            _converters(state.offset, command) for command, state in zip(commands, states, strict=True)
-        ]
-        offset = torch.cat([part for part in offsets if part is not None]) if offsets[0] is not None else None
-        macro = self.spec.macro
-        return macro_function(array, gain, offset, commands[0].inputs, macro.dac, macro.readout)
-
-    def _array(self, command: MvmCommand, state: MacroState) -> EffectiveArray:
-        cells = _block(state, command.region)
-        noise = self._model.read_noise(cells)
-        return effective_array(cells.conductance, noise, command.wiring, command.level_step)
-
-    def _gain(self, command: MvmCommand, state: MacroState) -> torch.Tensor:
-        nominal = self.spec.macro.gain(command.integration_time, command.level_step)
-        own = _converters(state.gain, command)
-        if own is None:
-            return torch.full((command.num_outputs,), nominal, dtype=torch.float64, device=self._device)
-        return own * nominal
 
     def _noise(self, commands: tuple[MvmCommand, ...], codes: Codes, draw: Draw) -> Any:
         widths = [command.num_outputs for command in commands]
@@ -264,11 +237,3 @@ class SimulatedBackend(Backend):
 
 def _block(state: MacroState, region: Region) -> Any:
     return state.cells.block(region.row, region.column, region.num_rows, region.num_columns)
-
-
-def _converters(values: torch.Tensor | None, command: MvmCommand) -> torch.Tensor | None:
-    """The values of the converters that a region's outputs end in."""
-    if values is None:
-        return None
-    region, step = command.region, command.wiring.columns_per_output
-    return values[region.column : region.column + region.num_columns : step]

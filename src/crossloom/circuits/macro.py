@@ -14,9 +14,11 @@ from dataclasses import dataclass
 import torch
 
 from crossloom.circuits.array import EffectiveArray
+from crossloom.circuits.drivers import Drivers, make_drivers
 from crossloom.circuits.inputs import Cycles, cycle_weights, expand
 from crossloom.circuits.product import product
 from crossloom.circuits.readout import convert, count_codes
+from crossloom.circuits.staircase import Staircase, make_staircase
 from crossloom.hardware import Codes, InputFormat, Reading
 from crossloom.spec import DacSpec, ReadoutSpec
 
@@ -32,6 +34,8 @@ class MacroFunction:
     weights: [output, input], matrix times gain.  bias: [output], offsets in codes; None for none.
     variance: [output, input] of one read, in levels squared, or [1, input] where all outputs share it; None
     when reads are exact.  gain: codes per level, [output], or [1] where all outputs share it.
+    staircase: of the converters, and drivers; None for ideal ones. Where every row has a driver of its own, inputs
+    are rows.
     """
 
     weights: torch.Tensor
@@ -41,6 +45,8 @@ class MacroFunction:
     inputs: InputFormat
     dac: DacSpec
     readout: ReadoutSpec
+    staircase: Staircase | None = None
+    drivers: Drivers | None = None
 
     def __call__(self, codes: Codes, noise: Noise | None = None, with_counts: bool = False) -> Reading:
         """Multiply a batch of codes; sums [vector, output, *positions].
@@ -51,21 +57,26 @@ class MacroFunction:
         codes = _cast(codes, self.weights)
         if self.readout.code_range is None:
             return Reading(self._collapsed(codes, noise))
-        cycles = expand(codes, self.inputs, self.dac)
+        cycles = self._expand(codes)
         sums = product(cycles.codes, self.weights, self.bias)
         if noise is not None and self.variance is not None:
             sums = self._disturb(sums, _squares(cycles.codes), noise)
-        answered = convert(sums, self.readout.code_range)
+        answered = convert(sums, self.readout.code_range, self.staircase)
         counts = count_codes(answered, self.readout.code_range) if with_counts else None
-        return Reading(_add_up(answered, cycles, self.readout.code_range), counts)
+        return Reading(add_up(answered, cycles, self.readout.code_range), counts)
 
     def _collapsed(self, codes: Codes, noise: Noise | None) -> torch.Tensor:
         """Ideal converters: all cycles at once, since sums of exact values need no cycles."""
         bias = None if self.bias is None else self.bias * cycle_weights(self.inputs, self.dac).sum().item()
-        sums = product(codes, self.weights, bias)
+        sums = product(codes if self.drivers is None else _joined(self._expand(codes)), self.weights, bias)
         if noise is None or self.variance is None:
             return sums
-        return self._disturb(sums, _power(expand(codes, self.inputs, self.dac)), noise)
+        return self._disturb(sums, _power(self._expand(codes)), noise)
+
+    def _expand(self, codes: Codes) -> Cycles:
+        """What the drivers put out, cycle by cycle."""
+        cycles = expand(codes, self.inputs, self.dac)
+        return cycles if self.drivers is None else Cycles(self.drivers.drive(cycles.codes), cycles.weights)
 
     def _disturb(self, sums: torch.Tensor, power: Codes, noise: Noise) -> torch.Tensor:
         """Add read noise; `power` holds the squares of what the rows carry. `sums` is overwritten."""
@@ -82,10 +93,13 @@ def macro_function(
     inputs: InputFormat,
     dac: DacSpec,
     readout: ReadoutSpec,
+    transitions: torch.Tensor | None = None,
+    drivers: Drivers | None = None,
 ) -> MacroFunction:
-    """Fuse an array with its converters.
+    """Fuse an array with its drivers and converters.
 
-    `gain` [output] holds codes per unit of S, `offset` [output] codes. Integers are kept exact: where sums may
+    `gain` [output] holds codes per unit of S, `offset` [output] codes, `transitions` [output or 1, transition] codes.
+    `drivers`: those that were drawn; None for what `dac` says of all. Integers are kept exact: where sums may
     pass 2^24 and the converter would see it, the product runs in float64.
     """
     dtype = _precision(array.matrix, inputs, readout)
@@ -94,7 +108,9 @@ def macro_function(
     bias = None if offset is None else offset.to(dtype)
     if not gain.requires_grad and bool((gain == gain[0]).all()):
         gain = gain[:1]
-    return MacroFunction(weights, bias, variance, gain.to(dtype), inputs, dac, readout)
+    drivers = drivers or make_drivers(dac, inputs, device=weights.device)
+    staircase = make_staircase(transitions, readout.code_range, dtype)
+    return MacroFunction(weights, bias, variance, gain.to(dtype), inputs, dac, readout, staircase, drivers)
 
 
 def _shared(variance: torch.Tensor) -> torch.Tensor:
@@ -110,11 +126,11 @@ def _precision(matrix: torch.Tensor, inputs: InputFormat, readout: ReadoutSpec) 
     return torch.float32 if largest < _EXACT_FLOAT32 else torch.float64
 
 
-def _add_up(codes: torch.Tensor, cycles: Cycles, code_range: tuple[int, int]) -> torch.Tensor:
-    """Shift and add, without rounding."""
+def add_up(codes: torch.Tensor, cycles: Cycles, code_range: tuple[int, int] | None) -> torch.Tensor:
+    """Shift and add, without rounding; no range: the converter is ideal."""
     if cycles.num_cycles == 1:
         return codes
-    largest = max(map(abs, code_range)) * cycles.weights.abs().sum().item()
+    largest = max(map(abs, code_range or (0, 1))) * cycles.weights.abs().sum().item()
     split = codes.unflatten(0, (-1, cycles.num_cycles)).to(
         codes.dtype if largest < _EXACT_FLOAT32 else torch.float64
     )
@@ -137,8 +153,14 @@ def _squares(codes: Codes) -> Codes:
 def _power(cycles: Cycles) -> Codes:
     """The sum over cycles of the squares of what they carry, times the squares of their weights."""
 
+    return _joined(Cycles(_squares(cycles.codes), cycles.weights.square()))
+
+
+def _joined(cycles: Cycles) -> Codes:
+    """The sum over cycles of what they carry, times their weights."""
+
     def gather(values: torch.Tensor) -> torch.Tensor:
-        split = values.unflatten(0, (-1, cycles.num_cycles)).square()
-        return (split * cycles.weights.square().view(1, -1, *[1] * (split.dim() - 2))).sum(1)
+        split = values.unflatten(0, (-1, cycles.num_cycles))
+        return (split * cycles.weights.to(split).view(1, -1, *[1] * (split.dim() - 2))).sum(1)
 
     return _map(cycles.codes, gather)

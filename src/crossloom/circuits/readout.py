@@ -2,16 +2,22 @@
 
 import torch
 
+from crossloom.circuits.staircase import Staircase
 from crossloom.hardware import CodeCounts
 
 
-def convert(sums: torch.Tensor, code_range: tuple[int, int] | None) -> torch.Tensor:
+def convert(
+    sums: torch.Tensor, code_range: tuple[int, int] | None, staircase: Staircase | None = None
+) -> torch.Tensor:
     """`clamp(round(sums))`, straight through for gradients within the range; exact when there is no range.
 
-    `sums` are in units of codes. Without gradients it is overwritten.
+    `sums` [vector, output, *positions] are in units of codes. Without gradients and staircase it is overwritten.
+    staircase: where the transitions between codes are; None for those of ideal converters.
     """
     if code_range is None:
         return sums
+    if staircase is not None:
+        return _convert_by_levels(sums, staircase)
     if not sums.requires_grad:
         return sums.round_().clamp_(*code_range)
     return (sums + (sums.round() - sums).detach()).clamp(*code_range)
@@ -24,3 +30,9 @@ def count_codes(codes: torch.Tensor, code_range: tuple[int, int] | None) -> Code
     lowest, highest = code_range
     shifted = (codes.detach() - lowest).to(torch.int64).flatten()
     return CodeCounts(lowest, torch.bincount(shifted, minlength=highest - lowest + 1).cpu())
+
+
+def _convert_by_levels(sums: torch.Tensor, staircase: Staircase) -> torch.Tensor:
+    values = sums.detach()
+    codes = staircase.codes(values)
+    return codes + (sums - values) * staircase.is_inside(values) if sums.requires_grad else codes

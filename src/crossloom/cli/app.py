@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from crossloom import __version__
-from crossloom.cli import flow, hardware
+from crossloom.cli import flow, hardware, upkeep
 from crossloom.cli.demo import demo
 from crossloom.errors import CrossloomError
 
@@ -30,6 +30,8 @@ for _name, _command in {
     "show": hardware.show,
     "compile": flow.compile_model,
     "program": flow.program_chips,
+    "calibrate": upkeep.calibrate_chips,
+    "advance": upkeep.advance_chips,
     "run": flow.run_model,
     "report": flow.report_result,
     "demo": demo,

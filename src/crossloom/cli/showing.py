@@ -13,17 +13,28 @@ from crossloom.units import format_si
 _UNITS = {
     **dict.fromkeys(("g_min", "g_max", "step", "tolerance", "programming_error", "read_noise"), "S"),
     **dict.fromkeys(("width", "max_width", "settling_time", "cycle_time", "time_step"), "s"),
-    **dict.fromkeys(("read_voltage", "full_scale"), "V"),
+    **dict.fromkeys(("reference_time", "read_time", "capture_time", "emission_time"), "s"),
+    **dict.fromkeys(("read_voltage", "full_scale", "voltage", "max_voltage", "voltage_scale"), "V"),
     "capacitance": "F",
     "bandwidth": "bit/s",
     "energy_per_bit": "J",
 }
 _SUFFIXES = {
     **dict.fromkeys(("bits", "weight_bits", "activation_bits"), "-bit"),
-    "offset": " codes",
+    **dict.fromkeys(("offset", "comparator_offset", "differential_nonlinearity"), " codes"),
+    "level_error": " input steps",
     "max_time": " time steps",
 }
-_SHARES = ("variation", "stuck_low", "stuck_high", "gain_error", "pulse_spread")
+_SHARES = (
+    "half_select",
+    "variation",
+    "stuck_low",
+    "stuck_high",
+    "gain_error",
+    "slope_error",
+    "capacitor_mismatch",
+    "pulse_spread",
+)
 
 
 def describe_system(system: SystemSpec) -> str:

@@ -3,18 +3,23 @@
 from crossloom.mapping.config import LayerMappingConfig, MappingConfig
 from crossloom.mapping.coverage import NodeCoverage, coverage, share_in_memory
 from crossloom.mapping.encodings import DifferentialPair, Encoding, OffsetColumn
-from crossloom.mapping.integration import legal_integration_time
+from crossloom.mapping.full_scale import CalibratedRange, FullScale, GranularRange, MaximumRange
+from crossloom.mapping.integration import legal_integration_time, sum_range
 from crossloom.mapping.map_graph import MappedGraph, Tile, map_graph
 from crossloom.mapping.scheme import Scheme, make_scheme
 from crossloom.mapping.slicings import SignMagnitude, Slicing, TwosComplement, Whole
 from crossloom.mapping.vectors import vectors_per_sample
 
 __all__ = [
+    "CalibratedRange",
     "DifferentialPair",
     "Encoding",
+    "FullScale",
+    "GranularRange",
     "LayerMappingConfig",
     "MappedGraph",
     "MappingConfig",
+    "MaximumRange",
     "NodeCoverage",
     "OffsetColumn",
     "Scheme",
@@ -28,5 +33,6 @@ __all__ = [
     "make_scheme",
     "map_graph",
     "share_in_memory",
+    "sum_range",
     "vectors_per_sample",
 ]

@@ -10,7 +10,7 @@ from crossloom.artefacts import Artefact, saved
 from crossloom.errors import ConfigError
 from crossloom.graph import Matrix
 from crossloom.mapping.config import MappingConfig
-from crossloom.mapping.integration import legal_integration_time, usual_integration_time
+from crossloom.mapping.integration import first_integration_time, legal_integration_time
 from crossloom.mapping.scheme import Scheme, make_scheme
 from crossloom.mapping.tiling import Block, cut_matrix
 from crossloom.quant import QuantizedGraph, QuantizedLayer
@@ -113,7 +113,9 @@ def map_graph(quantized: QuantizedGraph, config: MappingConfig, macro: MacroSpec
     matrices = {node.name: node for node in quantized.graph.matrices}
     _check_names((*config.layers, *config.digital), list(matrices))
     schemes = {
-        name: make_scheme(config.for_layer(name), layer.weight_bits, macro)
+        name: make_scheme(
+            config.for_layer(name), layer.weight_bits, macro, layer.input_bits - layer.input_is_signed
+        )
         for name, layer in quantized.layers.items()
         if name not in config.digital
     }
@@ -139,13 +141,13 @@ def _tiles(
     blocks = cut_matrix(
         node.name, in_group * node.groups, num_outputs, node.groups, window_size, scheme, macro
     )
-    asked = config.for_layer(node.name).integration_time
+    choices = config.for_layer(node.name)
 
     def time_of(block: Block) -> float:
-        if asked is not None:
-            return legal_integration_time(asked, macro)
+        if choices.integration_time is not None:
+            return legal_integration_time(choices.integration_time, macro)
         weight = _block_of(layer, node.groups, *_bounds(block))
-        return usual_integration_time(layer, scheme, weight, macro)
+        return first_integration_time(choices.full_scale, layer, scheme, weight, macro)
 
     return [
         _tile(node.name, block, copy, scheme, time)

@@ -100,12 +100,17 @@ class Scheme:
         return copied.flatten(0, 2)
 
 
-def make_scheme(config: LayerMappingConfig, weight_bits: int, macro: MacroSpec) -> Scheme:
-    """Join choices and hardware. ConfigError when cells have too few levels, or drivers lack the input mode."""
+def make_scheme(
+    config: LayerMappingConfig, weight_bits: int, macro: MacroSpec, input_bits: int | None = None
+) -> Scheme:
+    """Join choices and hardware. ConfigError when cells have too few levels, or drivers lack the input mode.
+
+    input_bits: of an input's magnitude; None where it is not known.
+    """
     encoding = config.encoding or (OffsetColumn() if macro.pairing == "none" else DifferentialPair())
     slicing = _choose_slicing(config, encoding, weight_bits, macro.cell.num_levels)
     input_mode = config.input_mode or macro.input_modes[0]
-    _check_input_mode(input_mode, macro)
+    _check_input_mode(input_mode, macro, input_bits)
     digit_range = slicing.cut(torch.zeros(0, dtype=torch.int32), weight_bits).digit_range
     num_levels = encoding.num_levels(digit_range)
     available = macro.cell.num_levels or num_levels
@@ -146,7 +151,7 @@ def _choose_slicing(
     return TwosComplement(bits_per_cell=bits)
 
 
-def _check_input_mode(mode: InputMode, macro: MacroSpec) -> None:
+def _check_input_mode(mode: InputMode, macro: MacroSpec, input_bits: int | None) -> None:
     kinds = [known.kind for known in macro.input_modes]
     if mode.kind not in kinds:
         raise ConfigError(f"these drivers do {', '.join(kinds)}, not {mode.kind}; choose one of them")
@@ -155,5 +160,6 @@ def _check_input_mode(mode: InputMode, macro: MacroSpec) -> None:
         raise ConfigError(
             f"these drivers carry {bits} bits a pulse, not {mode.bits_per_pulse}; lower bits_per_pulse"
         )
-    if bits is not None and isinstance(mode, MultiLevel):
-        raise ConfigError(f"multi_level needs drivers of any level; these carry {bits} bits a pulse")
+    if bits is not None and isinstance(mode, MultiLevel) and (input_bits is None or input_bits > bits):
+        wanted = "of any level" if input_bits is None else f"of {input_bits} bits a pulse"
+        raise ConfigError(f"multi_level needs drivers {wanted}; these carry {bits} bits a pulse")

@@ -13,6 +13,7 @@ from crossloom.pipeline import Waterfall
 from crossloom.placement import Placement
 from crossloom.programming import ProgrammedChips
 from crossloom.report.cells import gather_cells
+from crossloom.report.converters import gather_converters
 from crossloom.report.floor_plan import gather_macros
 from crossloom.report.layers import gather_layers
 from crossloom.report.notes import gather_notes
@@ -35,6 +36,7 @@ def gather_facts(
         "system": _system(placement),
         "model": _model(placement),
         "placement": _placement(placement),
+        "converters": gather_converters(chips),
         "waterfall": _waterfall(waterfall, result),
         "layers": gather_layers(chips, result, rows),
         "coverage": {

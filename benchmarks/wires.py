@@ -1,0 +1,156 @@
+"""What exact wires cost: the effective matrix of a crossbar against a sparse direct solver, and against badcrossbar.
+
+    python benchmarks/wires.py [--largest 1024] [--rounds 3]
+
+One run gives, for N x N cells of 1 to 100 uS and wires of 1 ohm a segment:
+(a) the whole effective matrix of 256 x 256 against scipy's splu (factorised once, all 256 inputs solved), both
+    checked against each other, with the peak of memory;
+(b) its time for N = 128 to 1024, and the power of N with which it grows;
+(c) the gradient with respect to every cell, against the forward pass;
+(d) 64 input vectors on 512 x 512 against badcrossbar, where that is installed (`pip install badcrossbar`), the
+    whole effective matrix included, with the accuracy of both.
+"""
+
+import argparse
+import math
+import resource
+import threading
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+
+from crossloom.circuits import effective_conductance
+from crossloom.spec import Wires
+from crossloom.testing.nodal import NodalSolver
+
+WIRES = Wires(1.0, 1.0)
+
+
+def cells(side: int) -> torch.Tensor:
+    """S, [row, column]."""
+    generator = torch.Generator().manual_seed(side)
+    return 1e-6 + 99e-6 * torch.rand(side, side, generator=generator, dtype=torch.float64)
+
+
+def seconds(call: Callable[[], Any], rounds: int) -> float:
+    """The median of so many calls, after one to warm up."""
+    call()
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return median(times)
+
+
+class PeakMemory:
+    """By how much the process grew while a block ran, at most, in bytes; sampled every millisecond."""
+
+    def __enter__(self) -> "PeakMemory":
+        self._is_over = threading.Event()
+        self._before = self.peak = _resident()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._thread.join()
+        self.peak -= self._before
+
+    def _watch(self) -> None:
+        while not self._is_over.wait(1e-3):
+            self.peak = max(self.peak, _resident())
+
+
+def _resident() -> int:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
+def against_splu(rounds: int) -> None:
+    conductance = cells(256)
+    with PeakMemory() as memory:
+        ours = effective_conductance(conductance, WIRES)
+    fast = seconds(lambda: effective_conductance(conductance, WIRES), rounds)
+    start = time.perf_counter()
+    slow = NodalSolver(conductance.numpy(), WIRES).currents(np.eye(256))
+    floor = time.perf_counter() - start
+    error = np.abs(ours.numpy() - slow).max() / np.abs(slow).max()
+    print(
+        f"(a) 256 x 256, all inputs: splu {floor:.2f} s   ours {fast:.3f} s   {floor / fast:.0f} x faster (bound 12 x: "
+        f"{'holds' if floor / fast >= 12 else 'MISSED'}); peak {memory.peak / 2**20:.0f} MiB (bound 1024); "
+        f"largest difference {error:.1e}",
+        flush=True,
+    )
+
+
+def growth(largest: int, rounds: int) -> None:
+    sides = [side for side in (128, 256, 512, 1024, 2048) if side <= largest]
+    times = [seconds(lambda side=side: effective_conductance(cells(side), WIRES), rounds) for side in sides]
+    for side, taken in zip(sides, times, strict=True):
+        print(f"(b) {side:>4} x {side:<4} {taken:8.3f} s", flush=True)
+    power = math.log(times[-1] / times[1]) / math.log(sides[-1] / sides[1])
+    print(f"(b) from {sides[1]} to {sides[-1]} time grows as N^{power:.2f} (bound N^3.2)", flush=True)
+
+
+def gradient(rounds: int) -> None:
+    for side in (128, 256, 512):
+        conductance = cells(side)
+        forward = seconds(lambda c=conductance: effective_conductance(c, WIRES), rounds)
+        variable = conductance.clone().requires_grad_()
+        slope = torch.randn(side, side, dtype=torch.float64)
+
+        def both(variable: torch.Tensor = variable, slope: torch.Tensor = slope) -> None:
+            torch.autograd.grad(effective_conductance(variable, WIRES), variable, slope)
+
+        whole = seconds(both, rounds)
+        print(
+            f"(c) {side} x {side}: forward {forward:.3f} s, forward and gradient {whole:.3f} s: "
+            f"{whole / forward:.2f} x (bound 4 x)",
+            flush=True,
+        )
+
+
+def against_badcrossbar() -> None:
+    try:
+        import badcrossbar
+    except ImportError:
+        print("(d) badcrossbar is not installed: pip install badcrossbar")
+        return
+    conductance = cells(512)
+    voltages = torch.rand(64, 512, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 0.2
+    start = time.perf_counter()
+    ours = voltages @ effective_conductance(conductance, WIRES)
+    fast = time.perf_counter() - start
+    start = time.perf_counter()
+    solution = badcrossbar.compute(voltages.numpy().T, 1 / conductance.numpy(), r_i=1.0)
+    slow = time.perf_counter() - start
+    exact = NodalSolver(conductance.numpy(), WIRES).currents(voltages.numpy())
+    theirs = np.asarray(solution.currents.output)
+    errors = [np.abs(result - exact).max() / np.abs(exact).max() for result in (ours.numpy(), theirs)]
+    print(
+        f"(d) 512 x 512, 64 vectors: badcrossbar {slow:.1f} s (error {errors[1]:.0e})   ours {fast:.2f} s (error "
+        f"{errors[0]:.0e})   {slow / fast:.0f} x faster (bound 5 x: {'holds' if slow / fast >= 5 else 'MISSED'})"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--largest", type=int, default=1024)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    against_splu(arguments.rounds)
+    growth(arguments.largest, arguments.rounds)
+    gradient(arguments.rounds)
+    against_badcrossbar()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Regions that are no plain matrix: cells that are not ohmic, and rows that are cut off when their input is zero."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+
+from crossloom.circuits.curves import Curve, Term
+from crossloom.circuits.wires import Segments
+from crossloom.circuits.wires.newton import solve
+from crossloom.hardware import Region
+
+_CELLS_AT_ONCE = 2**22  # cells times vectors: about 1 GB while they are solved
+_STEP = 1e-4
+Measured = tuple[torch.Tensor, torch.Tensor | None]
+
+
+class CurvedArray(ABC):
+    """What a region answers to voltages on its rows."""
+
+    @abstractmethod
+    def currents(self, voltages: torch.Tensor, with_noise: bool) -> Measured:
+        """A [vector, column] for V [vector, row], and the standard deviation of one read; None when exact."""
+
+
+@dataclass(frozen=True)
+class TermsArray(CurvedArray):
+    """Wires without resistance, cells with i = sum_k a_k(g) phi_k(v): one product for every k.
+
+    noise: S, of one read of every cell, [row, column]; None for none.  curve: of the cells.  typical: S, where the
+    curve's sensitivity to the conductance is taken.
+    """
+
+    terms: list[Term]
+    curve: Curve
+    noise: torch.Tensor | None
+    typical: torch.Tensor
+
+    def currents(self, voltages: torch.Tensor, with_noise: bool) -> Measured:
+        current = sum(shape(voltages) @ matrix for matrix, shape in self.terms)
+        assert isinstance(current, torch.Tensor)
+        if not with_noise or self.noise is None:
+            return current, None
+        power = _per_conductance(self.curve, self.typical, voltages).square()
+        return current, (power @ self.noise.square()).sqrt()
+
+
+@dataclass(frozen=True)
+class NetworkArray(CurvedArray):
+    """A crossbar that is solved for every vector.
+
+    conductance: S, of all cells that may conduct, [row, column].  arriving: S, of one read of every cell, with what of
+    it arrives at the end of its column; None for none.  region: the lines in use, counted from the first ones here; the
+    others are held at 0 V.  is_gated: whether rows at 0 V are cut off.
+    """
+
+    conductance: torch.Tensor
+    curve: Curve
+    ends: Segments
+    arriving: torch.Tensor | None
+    region: Region
+    is_gated: bool
+
+    def currents(self, voltages: torch.Tensor, with_noise: bool) -> Measured:
+        number = max(_CELLS_AT_ONCE // self.conductance.numel(), 1)
+        parts = [self._solved(part, with_noise) for part in voltages.split(number)]
+        spreads = [spread for _, spread in parts if spread is not None]
+        return torch.cat([current for current, _ in parts]), torch.cat(spreads) if spreads else None
+
+    def _solved(self, voltages: torch.Tensor, with_noise: bool) -> Measured:
+        region = self.region
+        columns = slice(region.column, region.column + region.num_columns)
+        driven = voltages.new_zeros(len(voltages), len(self.conductance))
+        driven[:, region.row : region.row + region.num_rows] = voltages
+        active = driven != 0 if self.is_gated else None
+        solution = solve(self.curve, self.conductance, self.ends, driven, active)
+        current = solution.currents[:, columns]
+        if not with_noise or self.arriving is None:
+            return current, None
+        per_conductance = _per_conductance(self.curve, self.conductance, solution.voltage)
+        if active is not None:
+            per_conductance = per_conductance * active.unsqueeze(-1)
+        return current, (per_conductance * self.arriving).square().sum(1).sqrt()[:, columns]
+
+
+def _per_conductance(curve: Curve, conductance: torch.Tensor, voltage: torch.Tensor) -> torch.Tensor:
+    """By how much a cell's current changes with its conductance, V: exact where currents are linear in it."""
+    step = _STEP * conductance.abs().clamp(min=1e-9)
+    higher, lower = curve.current(conductance + step, voltage)[0], curve.current(conductance, voltage)[0]
+    return (higher - lower) / step
