@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     "README.md",
     "docs/tutorial.md",
+    "docs/crossbars.md",
     "docs/devices.md",
     "docs/programming.md",
     "docs/converters.md",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from laws.effects import EFFECTS, changes  # noqa: E402
+from laws.effects import EFFECTS, changes
 
 PAGE = Path(__file__).parents[2] / "docs" / "effects.md"
 _INTRODUCTION = """# Effects, and how they combine

@@ -150,7 +150,7 @@ class SimulatedBackend(Backend):
         return _block(self._state(address), region).conductance
 
     def transitions(self, address: MacroAddress) -> torch.Tensor | None:
-        """Where a macro's converters change their codes, [set, transition], codes; None where all are in their places."""
+        """Where a macro's converters change codes, [set, transition], codes; None where all are in their places."""
         return self._state(address).transitions
 
     def quiet(self) -> "SimulatedBackend":

@@ -60,7 +60,8 @@ def test_a_crossbar_of_40_by_100_is_that_of_kirchhoffs_laws():
     assert (effective_conductance(conductance, wires) - expected).abs().max() < 1e-10 * float(expected.max())
 
 
-resistances = st.one_of(st.just(0.0), st.floats(1e-3, 1e4), st.just(INFINITE))
+# From 0.1 ohm on: where nothing leads to ground, the twin itself rounds off 2e-16 V over the smallest resistance.
+resistances = st.one_of(st.just(0.0), st.floats(0.1, 1e4), st.just(INFINITE))
 
 
 @settings(max_examples=60, deadline=None)
