@@ -1,6 +1,6 @@
 """What the resistance of wires does to crossbars of several sizes, and to a small network on them.
 
-    python examples/ir_drop.py [--output FILE.html]
+    python examples/ir_drop.py [--sides N ...] [--output FILE.html]
 
 For square crossbars of random cells (1 to 40 uS): by how much outputs are off, exactly and by the estimate, as the
 resistance of a segment of wire grows. Then the map of what is left of every cell, and the accuracy of a classifier of
@@ -8,6 +8,7 @@ handwritten digits on such crossbars. Prints two tables, and draws pictures into
 """
 
 import argparse
+from itertools import cycle
 from pathlib import Path
 
 import torch
@@ -40,10 +41,10 @@ def error(conductance: torch.Tensor, wired: torch.Tensor) -> float:
     return ((voltages @ wired - ideal).norm() / ideal.norm()).item()
 
 
-def sweep() -> dict[int, list[tuple[float, float]]]:
+def sweep(sides: list[int]) -> dict[int, list[tuple[float, float]]]:
     """By side: the error at every resistance, exactly and as estimated."""
     found = {}
-    for side in SIDES:
+    for side in sides:
         conductance = cells(side)
         found[side] = [
             tuple(
@@ -94,7 +95,7 @@ def draw(errors: dict[int, list[tuple[float, float]]], path: Path) -> None:
         f"<b>What is left of each cell</b> ({side} × {side}, {ohm:g} Ω per segment)",
     )
     figure: Figure = make_subplots(1, 2, subplot_titles=titles, horizontal_spacing=0.12)
-    for color, (size, row) in zip(COLORS, errors.items(), strict=True):
+    for color, (size, row) in zip(cycle(COLORS), errors.items(), strict=False):
         for kind, (name, dash) in enumerate((("exact", "solid"), ("estimate", "dot"))):
             line = Scatter(
                 x=OHMS,
@@ -125,16 +126,20 @@ def draw(errors: dict[int, list[tuple[float, float]]], path: Path) -> None:
     figure.write_html(path, include_plotlyjs=True)
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(
+    arguments: list[str] | None = None,
+) -> tuple[dict[int, list[tuple[float, float]]], dict[float, float]]:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--sides", type=int, nargs="+", default=list(SIDES))
     parser.add_argument("--output", type=Path, default=Path("out/ir_drop.html"))
-    output = parser.parse_args(arguments).output
-    errors = sweep()
-    print(show(errors, *accuracies()))
-    draw(errors, output)
-    print(f"\npicture: {output}")
+    options = parser.parse_args(arguments)
+    errors, (exact, found) = sweep(options.sides), accuracies()
+    print(show(errors, exact, found))
+    draw(errors, options.output)
+    print(f"\npicture: {options.output}")
+    return errors, found
 
 
 if __name__ == "__main__":
