@@ -114,6 +114,23 @@ def test_cells_that_need_a_voltage_are_refused_without_one(overrides):
         SimulatedBackend(system({f"{MACRO}.dac.read_voltage": None, **overrides}))
 
 
+def test_voltages_that_no_cell_could_stand_are_refused_and_not_answered_with_infinity():
+    backend = written({f"{MACRO}.dac.read_voltage": 30.0, f"{CELL}.iv": {"kind": "sinh", "voltage": 1e-3}})
+    backend._functions._curve = UnlimitedSinh()
+    with pytest.raises(BackendError, match=r"210 V.*dac\.read_voltage"):
+        backend.mvm(command(), codes(), Draw(0))
+
+
+class UnlimitedSinh:
+    """A curve of somebody's own that does not care for large numbers."""
+
+    def current(self, conductance, voltage):
+        return conductance * torch.sinh(voltage / 1e-3), conductance * torch.cosh(voltage / 1e-3) / 1e-3
+
+    def separable_terms(self, conductance):
+        return [(conductance, lambda voltage: torch.sinh(voltage / 1e-3))]
+
+
 DISTURBED = {"read_disturb": {"voltage": 0.2, "factor": 1.0, "exponent": 0.01}}
 
 

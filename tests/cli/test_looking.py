@@ -11,7 +11,18 @@ import pytest
 from crossloom import __version__
 from crossloom.spec import list_systems, load_system
 
-COMMANDS = ("systems", "show", "compile", "program", "run", "report", "demo")
+COMMANDS = (
+    "systems",
+    "devices",
+    "show",
+    "compile",
+    "program",
+    "calibrate",
+    "advance",
+    "run",
+    "report",
+    "demo",
+)
 
 
 @pytest.mark.parametrize("args", [["--help"], ["--version"], ["run", "--help"], []])

@@ -71,6 +71,7 @@ def test_ideal_chips_lose_nothing_after_quantisation():
         (noisy_system(stuck_high=1e-9, readout={"bits": 4}), ["stuck_high"]),
         (noisy_system(readout={"bits": 4, "offset": 1e-9}), ["offset"]),
         (noisy_system(readout={"bits": 4, "gain_error": 1e-9}), ["gain_error"]),
+        (noisy_system({"chip.core.macro.crossbar.wires": {"word_line": 1e-9}}, {"bits": 4}), ["wires"]),
         (noisy_system(read_noise=1e-13, variation=1e-9, readout={"bits": 4}), ["read_noise", "variation"]),
     ],
     ids=lambda value: "+".join(value) if isinstance(value, list) else "",

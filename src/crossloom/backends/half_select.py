@@ -2,7 +2,7 @@
 
 import torch
 
-from crossloom.devices import CellState, Pulsed
+from crossloom.devices import CellState, Nudged, Pulsed
 from crossloom.hardware import Region
 from crossloom.spec import CellSpec
 
@@ -27,6 +27,8 @@ def half_select(
         return cells
     nominal = widths if voltages is None else widths * response.growth(voltages.to(widths))
     met = response.half_select * met_by_others(cells.shape, region, nominal.to(cells.conductance))
+    if isinstance(model, Nudged):
+        return model.nudge(cells, met, generator)
     return model.pulse(cells, met, generator, None).but(age=cells.age)
 
 

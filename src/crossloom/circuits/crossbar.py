@@ -45,6 +45,7 @@ class Crossbar:
         Raises ConfigError, naming the place, for conductances that are negative, not finite or none at all, and
         where they do not fit `spec`.
         """
+        self._given = conductance
         self.conductance = _tensor("conductance", conductance)
         check_conductance(self.conductance)
         if self.conductance.dim() != 2:
@@ -62,13 +63,16 @@ class Crossbar:
         return isinstance(self.curve, Ohmic) and (self.wires.is_zero or not self.is_gated)
 
     @property
-    def effective(self) -> torch.Tensor:
-        """The matrix by which it multiplies, S, [row, column]. Raises ConfigError where it is not linear."""
+    def effective(self) -> Any:
+        """The matrix by which it multiplies, S, [row, column], an array for an array. Raises ConfigError where it is not linear."""
         if not self.is_linear:
             raise ConfigError(
                 "effective: this crossbar is not linear (cells are not ohmic, or idle rows are cut off); "
                 "use @ or solve"
             )
+        return _like(self._matrix(), self._given)
+
+    def _matrix(self) -> torch.Tensor:
         assert isinstance(self.curve, Ohmic)
         if self._effective is None or self.conductance.requires_grad:
             self._effective = effective_conductance(self.curve.static(self.conductance), self.wires)
@@ -78,7 +82,7 @@ class Crossbar:
         given = _tensor("voltages", voltages)
         bias = self._bias(given)
         if self.is_linear:
-            currents = given.to(self.conductance.dtype) @ self.effective
+            currents = given.to(self.conductance.dtype) @ self._matrix()
         else:
             currents = differentiable_currents(self.curve, self.conductance, self._ends(), bias)
             currents = currents.unflatten(0, given.shape[:-1]) if given.dim() > 1 else currents.squeeze(0)
@@ -117,6 +121,12 @@ class Crossbar:
 
 
 def _parts(spec: Wires | CrossbarSpec | None, curve: Curve | IvSpec | None) -> tuple[Wires, Curve, bool]:
+    if not (spec is None or isinstance(spec, Wires | CrossbarSpec)):
+        raise ConfigError(f"spec: need Wires or a CrossbarSpec, got a {type(spec).__name__}")
+    if not (curve is None or isinstance(curve, PolynomialIvSpec | SinhIvSpec | TableIvSpec | Curve)):
+        raise ConfigError(
+            f"curve: need an IvSpec, or an object with current(conductance, voltage), got a {type(curve).__name__}"
+        )
     cell = spec.cell if isinstance(spec, CrossbarSpec) else None
     access = None if cell is None else cell.access
     wires = spec.wires if isinstance(spec, CrossbarSpec) else spec
@@ -140,9 +150,10 @@ def _tensor(name: str, values: Any) -> torch.Tensor:
     if isinstance(values, torch.Tensor):
         return values
     if isinstance(values, np.ndarray):
-        return torch.from_numpy(
-            np.ascontiguousarray(values, dtype=None if values.dtype.kind == "f" else float)
-        )
+        if values.dtype.kind not in "fiub":
+            raise ConfigError(f"{name}: need real numbers, got an array of {values.dtype}")
+        is_single = values.dtype.kind == "f" and values.dtype.itemsize <= 4
+        return torch.from_numpy(np.array(values, dtype=np.float32 if is_single else np.float64))
     raise ConfigError(f"{name}: need a NumPy array or a tensor, got {type(values).__name__}")
 
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import torch
 
 from crossloom.circuits.curves import Curve, Term
-from crossloom.circuits.wires import Segments
+from crossloom.circuits.wires import Segments, eliminate
 from crossloom.circuits.wires.newton import solve
 from crossloom.hardware import Region
 
 _CELLS_AT_ONCE = 2**22  # cells times vectors: about 1 GB while they are solved
 _STEP = 1e-4
+_TOLERANCE = 1e-7  # of a column's current: far below what converters resolve
 Measured = tuple[torch.Tensor, torch.Tensor | None]
 
 
@@ -49,15 +50,15 @@ class TermsArray(CurvedArray):
 class NetworkArray(CurvedArray):
     """A crossbar that is solved for every vector.
 
-    conductance: S, of all cells that may conduct, [row, column].  arriving: S, of one read of every cell, with what of
-    it arrives at the end of its column; None for none.  region: the lines in use, counted from the first ones here; the
+    conductance: S, of all cells that may conduct, [row, column].  noise: S, of one read of every cell; None for none.
+    region: the lines in use, counted from the first ones here; the
     others are held at 0 V.  is_gated: whether rows at 0 V are cut off.
     """
 
     conductance: torch.Tensor
     curve: Curve
     ends: Segments
-    arriving: torch.Tensor | None
+    noise: torch.Tensor | None
     region: Region
     is_gated: bool
 
@@ -73,14 +74,25 @@ class NetworkArray(CurvedArray):
         driven = voltages.new_zeros(len(voltages), len(self.conductance))
         driven[:, region.row : region.row + region.num_rows] = voltages
         active = driven != 0 if self.is_gated else None
-        solution = solve(self.curve, self.conductance, self.ends, driven, active)
+        solution = solve(self.curve, self.conductance, self.ends, driven, active, _TOLERANCE)
         current = solution.currents[:, columns]
-        if not with_noise or self.arriving is None:
+        if not with_noise or self.noise is None:
             return current, None
         per_conductance = _per_conductance(self.curve, self.conductance, solution.voltage)
         if active is not None:
             per_conductance = per_conductance * active.unsqueeze(-1)
-        return current, (per_conductance * self.arriving).square().sum(1).sqrt()[:, columns]
+        arriving = self.noise * self._arrival(solution.voltage)
+        return current, (per_conductance * arriving).square().sum(1).sqrt()[:, columns]
+
+    def _arrival(self, voltage: torch.Tensor) -> torch.Tensor:
+        """Share of what a cell adds to its current that arrives at the end of its column, [row, column].
+
+        That of cells with the slopes that they have at these voltages [vector, row, column], on average.
+        """
+        if self.ends.is_zero or not self.ends.is_connected:
+            return torch.full_like(self.conductance, float(self.ends.is_zero))
+        slope = self.curve.current(self.conductance, voltage)[1].mean(0)
+        return -eliminate(slope.unsqueeze(0), self.ends, keep=True).own_voltage(2).squeeze(0)
 
 
 def _per_conductance(curve: Curve, conductance: torch.Tensor, voltage: torch.Tensor) -> torch.Tensor:

@@ -10,6 +10,7 @@ from crossloom.circuits.inputs import expand
 from crossloom.circuits.macro import Noise, add_up
 from crossloom.circuits.readout import convert, count_codes
 from crossloom.circuits.staircase import Staircase
+from crossloom.errors import BackendError
 from crossloom.hardware import Codes, InputFormat, Reading, WindowedCodes, Wiring
 from crossloom.spec import DacSpec, ReadoutSpec
 
@@ -41,6 +42,7 @@ class CurvedMacroFunction:
         positions = rows.shape[2:]
         voltages = rows.movedim(1, -1).flatten(0, -2) * self._volts
         current, spread = self.array.currents(voltages, noise is not None)
+        _check(current, voltages)
         sums = self._in_place(self._pairs(current, -1.0), len(rows), positions) * self._by_output(
             self.gain, rows
         )
@@ -79,3 +81,13 @@ class CurvedMacroFunction:
 
     def _by_output(self, values: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         return values.to(rows).view(-1, *[1] * (rows.dim() - 2))
+
+
+def _check(current: torch.Tensor, voltages: torch.Tensor) -> None:
+    """BackendError when cells carry more than numbers can hold."""
+    if not bool(torch.isfinite(current).all()):
+        highest = voltages.abs().max().item()
+        raise BackendError(
+            f"at up to {highest:.3g} V on the rows the current of these cells is not finite; dac.read_voltage is the "
+            "voltage of one input step: lower it, or take an input mode with smaller steps"
+        )

@@ -17,6 +17,7 @@ Term = tuple[torch.Tensor, Callable[[torch.Tensor], torch.Tensor]]
 _MOST_STEPS = 200
 
 
+@runtime_checkable
 class Curve(Protocol):
     """Current and slope of cells."""
 

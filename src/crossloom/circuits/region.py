@@ -6,7 +6,7 @@ import torch
 
 from crossloom.circuits.curved import CurvedArray, NetworkArray, TermsArray
 from crossloom.circuits.curves import Curve, Ohmic, separable_terms
-from crossloom.circuits.wires import Segments, eliminate, segments, sensitivity, transfer
+from crossloom.circuits.wires import Segments, segments, sensitivity, transfer
 from crossloom.hardware import Region
 from crossloom.spec import CrossbarSpec
 
@@ -53,9 +53,8 @@ class RegionCells:
             return TermsArray(terms, self.curve, None if noise is None else noise[inner], conductance.mean())
         ends = self._ends()
         access = self.crossbar.cell.access
-        arriving = None if noise is None else noise * _arrival(conductance, ends)
         is_gated = access is not None and access.is_gated
-        return NetworkArray(conductance, self.curve, ends, arriving, self._place(), is_gated)
+        return NetworkArray(conductance, self.curve, ends, noise, self._place(), is_gated)
 
     def _place(self) -> Region:
         """The region among the cells that conduct."""
@@ -85,9 +84,18 @@ def series_resistance(crossbar: CrossbarSpec, region: Region, like: torch.Tensor
     if not _has_wires(crossbar) and not access:
         return None
     ends = _ends(crossbar, region)
-    ahead = like.new_tensor(ends.before).cumsum(0)
-    behind = like.new_tensor(ends.behind).flip(0).cumsum(0).flip(0).unsqueeze(1)
-    return (ahead + behind).flip(ends.turned) + access
+    rows = _to_ends(like.new_tensor(ends.before), ends.right)
+    columns = _to_ends(like.new_tensor(ends.behind).flip(0), ends.top).flip(0).unsqueeze(1)
+    return (rows + columns).flip(ends.turned) + access
+
+
+def _to_ends(segments: torch.Tensor, far: float | None) -> torch.Tensor:
+    """Ohm between every cell of a line and its ends, which are at one voltage; `far` is the second one."""
+    near = segments.cumsum(0)
+    if far is None:
+        return near
+    beyond = near[-1] - near + far
+    return near * beyond / (near + beyond)
 
 
 def _has_wires(crossbar: CrossbarSpec) -> bool:
@@ -109,9 +117,3 @@ def _slices(region: Region) -> tuple[slice, slice]:
         slice(region.column, region.column + region.num_columns),
     )
 
-
-def _arrival(conductance: torch.Tensor, ends: Segments) -> torch.Tensor:
-    """Share of what a cell adds to its current that arrives at the end of its column, if cells were ohmic."""
-    if ends.is_zero or not ends.is_connected:
-        return torch.full_like(conductance, float(ends.is_zero))
-    return -eliminate(conductance.unsqueeze(0), ends, keep=True).own_voltage(2).squeeze(0)

@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 for _name, _command in {
     "systems": hardware.systems,
+    "devices": hardware.devices,
     "show": hardware.show,
     "compile": flow.compile_model,
     "program": flow.program_chips,

@@ -1,4 +1,4 @@
-"""The commands that only look: systems, show."""
+"""The commands that only look: systems, devices, show."""
 
 from pathlib import Path
 from typing import Annotated
@@ -34,6 +34,26 @@ def systems() -> None:
         )
     Console().print(table)
     print("\nbits w/a: of weights and activations. Every number and its source: crossloom show NAME")
+
+
+def devices() -> None:
+    """List the published cells that crossloom knows."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from crossloom.spec import list_devices, load_device
+    from crossloom.units import format_si
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("device", "window"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("description")
+    for name in list_devices():
+        device = load_device(name)
+        window = f"{format_si(device.cell.g_min, 'S')} to {format_si(device.cell.g_max, 'S')}"
+        table.add_row(name, window, device.description)
+    Console().print(table)
+    print("\nIn Python: system.with_cell(load_device(NAME)). Every number has its source: load_device(NAME).sources")
 
 
 def _count(number: int) -> str:

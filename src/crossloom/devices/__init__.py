@@ -4,7 +4,7 @@ from crossloom.devices.delivery import as_new, nominal_change
 from crossloom.devices.gaussian import GaussianDevice
 from crossloom.devices.ideal import IdealDevice
 from crossloom.devices.jump_table import JumpDistribution, JumpTableDevice
-from crossloom.devices.model import Curved, Delivered, DeviceModel, Disturbed, Pulsed, read
+from crossloom.devices.model import Curved, Delivered, DeviceModel, Disturbed, Nudged, Pulsed, read
 from crossloom.devices.soft_bounds import SoftBoundsDevice
 from crossloom.devices.state import FREE, STUCK_HIGH, STUCK_LOW, CellState
 from crossloom.devices.synaptogen import MixtureIV, SynaptogenDevice
@@ -40,6 +40,7 @@ __all__ = [
     "JumpDistribution",
     "JumpTableDevice",
     "MixtureIV",
+    "Nudged",
     "Pulsed",
     "SoftBoundsDevice",
     "SynaptogenDevice",

@@ -65,6 +65,15 @@ class GaussianDevice(DeviceModel):
         age = state.age.masked_fill(widths != 0, 0.0)
         return self._written(state.but(age=age), moved, moved, widths != 0, generator)
 
+    def nudge(self, state: CellState, widths: torch.Tensor, generator: torch.Generator) -> CellState:
+        """Cells that have moved, but go on ageing as before, and are no more worn."""
+        spread = torch.randn(state.shape, generator=generator, device=generator.device)
+        change = nominal_change(widths, self.cell) * (1 + self.spec.pulse_spread * spread)
+        if self._history is None:
+            return self._shown(state, state.conductance + change)
+        written = (state.own["written"] + change).clamp(min=0)
+        return self._shown(state.but(own={**state.own, "written": written}), state.conductance)
+
     def read_noise(self, state: CellState) -> torch.Tensor | None:
         spec, variances = self.spec, []
         if spec.read_noise is not None and not spec.read_noise.is_zero:

@@ -43,6 +43,15 @@ class Pulsed(Protocol):
 
 
 @runtime_checkable
+class Nudged(Protocol):
+    """A device model that tells pulses which write a cell from those that only move it a little."""
+
+    def nudge(self, state: CellState, widths: torch.Tensor, generator: torch.Generator) -> CellState:
+        """Half-selected cells after pulses of these `widths` (s, at the nominal voltage): moved, but not written."""
+        ...
+
+
+@runtime_checkable
 class Delivered(Protocol):
     """A device model that says in what state its cells come from the factory."""
 

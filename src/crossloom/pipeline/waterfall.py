@@ -129,6 +129,10 @@ def _switched_on(system: SystemSpec) -> tuple[list[str], list[str]]:
     """The nonidealities of a system: those that programmed chips keep, and those that every read draws anew."""
     device, macro = system.macro.cell.device, system.macro
     kept = {**macro.dac.imperfections(), **macro.readout.imperfections()}
+    crossbar = macro.crossbar
+    kept["wires"] = crossbar.wires is not None and not crossbar.wires.is_zero
+    kept["iv"] = crossbar.cell.iv is not None
+    kept["access"] = crossbar.cell.access is not None and bool(crossbar.cell.access.resistance)
     drawn = {}
     if isinstance(device, GaussianDeviceSpec):
         error, noise = device.programming_error, device.read_noise

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from crossloom.errors import SpecError
 from crossloom.spec.base import Spec
 from crossloom.spec.numbers import NonNegative, Positive
 
@@ -33,7 +34,7 @@ class PolynomialIvSpec(Spec):
         >>> PolynomialIvSpec.cubic(0.5).coefficients
         (1.0, 0.0, 4.0)
         """
-        return cls(coefficients=(1.0, 0.0, voltage**-2))
+        return cls(coefficients=(1.0, 0.0, _above_zero(voltage) ** -2))
 
     @classmethod
     def quadratic(cls, voltage: float) -> Self:
@@ -42,7 +43,7 @@ class PolynomialIvSpec(Spec):
         >>> PolynomialIvSpec.quadratic(0.5).coefficients
         (1.0, 2.0)
         """
-        return cls(coefficients=(1.0, 1 / voltage), is_mirrored=True)
+        return cls(coefficients=(1.0, 1 / _above_zero(voltage)), is_mirrored=True)
 
     @model_validator(mode="after")
     def _current_rises(self) -> Self:
@@ -67,6 +68,12 @@ class PolynomialIvSpec(Spec):
         real = [root.real for root in roots if abs(root.imag) < 1e-9 * max(abs(root), 1.0)]
         inside = [root for root in real if abs(root) <= limit and (root > 0 or not self.is_mirrored)]
         return float(min(inside, key=abs)) if inside else None
+
+
+def _above_zero(voltage: float) -> float:
+    if not voltage > 0:
+        raise SpecError(f"need a voltage above 0 V, got {voltage}")
+    return voltage
 
 
 class SinhIvSpec(Spec):

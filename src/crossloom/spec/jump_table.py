@@ -13,6 +13,8 @@ from crossloom.spec.numbers import NonNegative, Share
 from crossloom.spec.packed import Matrix, PackedMatrix, is_rising
 from crossloom.spec.spread import Spread
 
+_EDGE = 1e-3  # how far from 0 and 1 a measured distribution may begin and end
+
 
 class Jumps(Spec):
     """Changes of conductance that one kind of pulse makes.
@@ -30,6 +32,11 @@ class Jumps(Spec):
         for name, numbers in (("conductance", self.conductance), ("probability", self.probability)):
             if not is_rising(numbers):
                 raise ValueError(f"need {name} that rises from each number to the next")
+        if not (self.probability[0] <= _EDGE and self.probability[-1] >= 1 - _EDGE):
+            raise ValueError(
+                f"need probability from 0 to 1, got {self.probability[0]:g} to {self.probability[-1]:g}: a pulse "
+                "must do something whatever is drawn"
+            )
         return self
 
     @model_validator(mode="after")

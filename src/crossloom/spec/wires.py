@@ -37,6 +37,9 @@ class Wires(Spec):
         names = ("word_line", "bit_line", "driver", "sense")
         if len(resistances) > len(names):
             raise SpecError(f"Wires takes {', '.join(names)} without names, got {len(resistances)} numbers")
+        twice = set(names[: len(resistances)]) & set(fields)
+        if twice:
+            raise SpecError(f"Wires: {', '.join(sorted(twice))} given twice, by place and by name")
         super().__init__(**dict(zip(names, resistances, strict=False)), **fields)
 
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]

@@ -60,6 +60,10 @@ def transfer(conductance: torch.Tensor, ends: Segments) -> torch.Tensor:
 
 def check_conductance(conductance: torch.Tensor) -> None:
     """ConfigError unless these are conductances of at least one cell."""
+    if not isinstance(conductance, torch.Tensor):
+        raise ConfigError(
+            f"conductance: need a tensor, got {type(conductance).__name__}; Crossbar(...) takes NumPy arrays"
+        )
     if conductance.dim() < 2 or 0 in conductance.shape:
         raise ConfigError(
             f"conductance: need [..., row, column] with at least one cell, got {list(conductance.shape)}"
