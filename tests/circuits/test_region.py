@@ -133,12 +133,16 @@ def test_noise_of_curved_cells_behind_wires_is_that_of_many_exact_solves():
     spec = CrossbarSpec(num_rows=8, num_columns=6, cell=cell, wires=wires)
     part, noise = cells(8, 6) + 1e-5, torch.full((8, 6), 1e-6, dtype=torch.float64)
     curve = make_curve(cell.iv)
-    signs = torch.tensor([[1, -1, 1, -1, 1, -1, 1, -1], [1, 1, -1, -1, 1, 1, -1, -1], [1, -1, -1, 1, 1, -1, -1, 1]])
+    signs = torch.tensor(
+        [[1, -1, 1, -1, 1, -1, 1, -1], [1, 1, -1, -1, 1, 1, -1, -1], [1, -1, -1, 1, 1, -1, -1, 1]]
+    )
     voltages = 0.3 * signs.double()
     _, spread = RegionCells(part, noise, curve, spec, region_of_all).curved().currents(voltages, True)
     drawn = torch.randn(400, 8, 6, generator=derive_generator(5, "drawn"), dtype=torch.float64)
     solved = [
-        RegionCells(part + noise * one, None, curve, spec, region_of_all).curved().currents(voltages, False)[0]
+        RegionCells(part + noise * one, None, curve, spec, region_of_all)
+        .curved()
+        .currents(voltages, False)[0]
         for one in drawn
     ]
     ratio = spread / torch.stack(solved).std(0)

@@ -64,7 +64,7 @@ class Crossbar:
 
     @property
     def effective(self) -> Any:
-        """The matrix by which it multiplies, S, [row, column], an array for an array. Raises ConfigError where it is not linear."""
+        """The matrix by which it multiplies, S, [row, column], like `conductance`. ConfigError when not linear."""
         if not self.is_linear:
             raise ConfigError(
                 "effective: this crossbar is not linear (cells are not ohmic, or idle rows are cut off); "

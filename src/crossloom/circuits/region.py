@@ -116,4 +116,3 @@ def _slices(region: Region) -> tuple[slice, slice]:
         slice(region.row, region.row + region.num_rows),
         slice(region.column, region.column + region.num_columns),
     )
-

@@ -53,7 +53,9 @@ def devices() -> None:
         window = f"{format_si(device.cell.g_min, 'S')} to {format_si(device.cell.g_max, 'S')}"
         table.add_row(name, window, device.description)
     Console().print(table)
-    print("\nIn Python: system.with_cell(load_device(NAME)). Every number has its source: load_device(NAME).sources")
+    print(
+        "\nIn Python: system.with_cell(load_device(NAME)). Every number has its source: load_device(NAME).sources"
+    )
 
 
 def _count(number: int) -> str:
