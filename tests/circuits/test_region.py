@@ -104,7 +104,7 @@ def test_sensitivity_is_the_slope_of_an_entry_over_its_own_cell(wires):
 
 @pytest.mark.parametrize("ohm", [3.0, 60.0])
 def test_noise_through_wires_spreads_outputs_as_many_exact_solves_do(ohm):
-    """3,000 solves of 24 x 16 cells: the spread of one output is known to 1.3 %, the mean of 80 to about 0.3 %."""
+    """1,000 solves of 24 x 16 cells: the spread of one output is known to 2.2 %, the mean of 80 to about 0.5 %."""
     wires = Wires(ohm, ohm)
     part = cells(24, 16) + 2e-5
     noise = 2e-6 * (0.5 + torch.rand(24, 16, generator=derive_generator(1, "noise"), dtype=torch.float64))
@@ -112,10 +112,10 @@ def test_noise_through_wires_spreads_outputs_as_many_exact_solves_do(ohm):
     spec = CrossbarSpec(num_rows=24, num_columns=16, cell=cell, wires=wires)
     _, arriving = RegionCells(part, noise, make_curve(None), spec, Region(0, 0, 24, 16)).effective()
     inputs = torch.randint(-1, 2, (5, 24), generator=derive_generator(2, "inputs")).double()
-    drawn = torch.randn(3000, 24, 16, generator=derive_generator(3, "drawn"), dtype=torch.float64)
+    drawn = torch.randn(1000, 24, 16, generator=derive_generator(3, "drawn"), dtype=torch.float64)
     outputs = inputs @ effective_conductance((part + noise * drawn).clamp(min=0), wires)
     ratio = (inputs.square() @ arriving.square()).sqrt() / outputs.std(0)
-    assert ratio.mean().item() == pytest.approx(1.0, abs=0.02)
+    assert ratio.mean().item() == pytest.approx(1.0, abs=0.025)
     assert (ratio - 1).abs().max() < 0.12
     ignoring = (inputs.square() @ noise.square()).sqrt() / outputs.std(0)
     assert ignoring.mean() > 1.02
@@ -127,7 +127,7 @@ def test_noise_through_wires_spreads_outputs_as_many_exact_solves_do(ohm):
 
 
 def test_noise_of_curved_cells_behind_wires_is_that_of_many_exact_solves():
-    """400 solves: a spread is known to 3.5 %, the mean of 18 to about 1 %; steep cells at their operating points."""
+    """150 solves: a spread is known to 5.8 %, the mean of 18 to about 1.5 %; steep cells at their operating points."""
     wires, region_of_all = Wires(10.0, 10.0, 50.0, 50.0), Region(0, 0, 8, 6)
     cell = CellSpec(g_min=0.0, g_max=2e-4, iv=SinhIvSpec(voltage=0.1))
     spec = CrossbarSpec(num_rows=8, num_columns=6, cell=cell, wires=wires)
@@ -138,7 +138,7 @@ def test_noise_of_curved_cells_behind_wires_is_that_of_many_exact_solves():
     )
     voltages = 0.3 * signs.double()
     _, spread = RegionCells(part, noise, curve, spec, region_of_all).curved().currents(voltages, True)
-    drawn = torch.randn(400, 8, 6, generator=derive_generator(5, "drawn"), dtype=torch.float64)
+    drawn = torch.randn(150, 8, 6, generator=derive_generator(5, "drawn"), dtype=torch.float64)
     solved = [
         RegionCells(part + noise * one, None, curve, spec, region_of_all)
         .curved()
@@ -146,8 +146,8 @@ def test_noise_of_curved_cells_behind_wires_is_that_of_many_exact_solves():
         for one in drawn
     ]
     ratio = spread / torch.stack(solved).std(0)
-    assert ratio.mean().item() == pytest.approx(1.0, abs=0.06)
-    assert (ratio - 1).abs().max() < 0.2
+    assert ratio.mean().item() == pytest.approx(1.0, abs=0.07)
+    assert (ratio - 1).abs().max() < 0.25
 
 
 SINH = SinhIvSpec(voltage=0.2)
