@@ -9,8 +9,9 @@ from crossloom.circuits.curves import Curve, Term
 from crossloom.circuits.wires import Segments, eliminate
 from crossloom.circuits.wires.newton import solve
 from crossloom.hardware import Region
+from crossloom.progress import track
 
-_CELLS_AT_ONCE = 2**22  # cells times vectors: about 1 GB while they are solved
+_CELLS_AT_ONCE = 2**20  # cells times vectors: some seconds and 300 MB while they are solved
 _STEP = 1e-4
 _TOLERANCE = 1e-7  # of a column's current: far below what converters resolve
 Measured = tuple[torch.Tensor, torch.Tensor | None]
@@ -63,8 +64,9 @@ class NetworkArray(CurvedArray):
     is_gated: bool
 
     def currents(self, voltages: torch.Tensor, with_noise: bool) -> Measured:
-        number = max(_CELLS_AT_ONCE // self.conductance.numel(), 1)
-        parts = [self._solved(part, with_noise) for part in voltages.split(number)]
+        chunks = voltages.split(max(_CELLS_AT_ONCE // self.conductance.numel(), 1))
+        solved = track(chunks, "solving circuits", len(chunks))
+        parts = [self._solved(part, with_noise) for part in solved]
         spreads = [spread for _, spread in parts if spread is not None]
         return torch.cat([current for current, _ in parts]), torch.cat(spreads) if spreads else None
 
