@@ -21,8 +21,8 @@ and looks whether the answer changes. `make test` does the same, and fails where
 """
 _END = """
 Where cells are not ohmic, or idle rows are gated off between wires with resistance, every cycle of every input vector
-is solved as a circuit ([crossbars](crossbars.md)), which takes about two seconds for 64 vectors on 64 x 64 cells: all the
-rest multiplies by one matrix. Noise behind wires is exact to first order only
+is solved as a circuit ([crossbars](crossbars.md)), which takes about two seconds for 64 vectors on 64 x 64 cells: all
+the rest multiplies by one matrix. Noise behind wires is exact to first order only
 ([decision 0009](decisions/0009-noise-goes-through-wires.md)). Read disturb shows when next something happens to a macro
 (time, a read, a write), so that a run meets the same cells from its first sample to its last.
 """
