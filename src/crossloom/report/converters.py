@@ -39,3 +39,13 @@ def _effective_bits(chips: ProgrammedChips, code_range: tuple[int, int]) -> torc
         effective_bits(transitions, code_range).cpu() for transitions in found if transitions is not None
     ]
     return torch.cat(known) if known else None
+
+
+def describe_converters(converters: dict[str, Any] | None) -> str:
+    """Kind, bits, and what they are worth, in one line."""
+    if converters is None:
+        return "ideal: exact values"
+    kind = "" if converters["kind"] == "ideal" else f"{converters['kind']}, "
+    mean, least = converters["effective_bits"], converters["least_effective_bits"]
+    worth = "not known" if mean is None else f"{mean:.1f} effective (least {least:.1f})"
+    return f"{kind}{converters['bits']} bits, {worth}"

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from crossloom.report.colors import layer_colors
+from crossloom.report.converters import describe_converters
 from crossloom.report.floor_figure import MAX_MACROS
 from crossloom.report.formats import (
     show_bytes,
@@ -77,7 +78,8 @@ def _layers(facts: dict[str, Any], figures: dict[str, Any]) -> Markup:
     explain = (
         "Signal-to-noise ratio of each layer's output given its own input; clipping: codes at the converter's ends; "
         f"ADC use: entropy of the codes as a share of the converter's bits; n: {_readout(facts['system'])}; bits: of "
-        "weights / inputs (u: unsigned); error: of the cells, root mean square."
+        "weights / inputs (u: unsigned); error: of the cells, root mean square. "
+        f"Converters: {describe_converters(facts['converters'])}."
         + (f" All layers on crossbars: {encoding}." if encoding else "")
     )
     picture = [_picture("layers")] if "layers" in figures else []

@@ -7,6 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from crossloom.report.converters import describe_converters
 from crossloom.report.formats import (
     UNKNOWN,
     shorten,
@@ -143,7 +144,7 @@ def _closing(facts: dict[str, Any]) -> Table:
     for name, text in (
         ("programming", _programming(facts["programming"])),
         ("in memory", _coverage(facts)),
-        ("converters", _converters(facts["converters"])),
+        ("converters", describe_converters(facts["converters"])),
         ("actions", _actions(facts)),
         ("made by", _origin(facts["origin"])),
     ):
@@ -170,15 +171,6 @@ def _coverage(facts: dict[str, Any]) -> str:
     )
     share = f"{show_share(covered['share_in_memory'])} of {show_count(covered['macs'])} MACs a sample"
     return f"{share}; {digital}" if digital else share
-
-
-def _converters(converters: dict[str, Any] | None) -> str:
-    if converters is None:
-        return "ideal: exact values"
-    kind = "" if converters["kind"] == "ideal" else f"{converters['kind']}, "
-    mean, least = converters["effective_bits"], converters["least_effective_bits"]
-    worth = "not known" if mean is None else f"{mean:.1f} effective (least {least:.1f})"
-    return f"{kind}{converters['bits']} bits, {worth}"
 
 
 def _actions(facts: dict[str, Any]) -> str:
