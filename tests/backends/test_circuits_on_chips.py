@@ -102,6 +102,19 @@ def test_several_curved_regions_answer_as_each_alone():
         assert torch.equal(backend.mvm(one, codes(), Draw(3)).sums, whole.sums)
 
 
+@pytest.mark.parametrize("pairing", ["none", "columns"])
+def test_several_wired_regions_with_noise_answer_as_each_alone(pairing):
+    backend = written({f"{CROSSBAR}.wires": WIRES}, read_noise=1e-6)
+    backend.set(FIRST, Region(8, 12, 16, 8), targets(16, 8))
+    other = MvmCommand(FIRST, Region(8, 12, 16, 8), command().inputs, Wiring(pairing), 1.0, 1e-6)
+    both = (command(pairing=pairing), other)
+    together = backend.mvm_many(both, codes(), Draw(3))
+    quiet = backend.quiet().mvm(other, codes(), Draw(3)).sums
+    for one, whole in zip(both, together, strict=True):
+        torch.testing.assert_close(backend.mvm(one, codes(), Draw(3)).sums, whole.sums, rtol=1e-5, atol=1e-3)
+    assert (together[1].sums - quiet).abs().max() > 1
+
+
 @pytest.mark.parametrize(
     "overrides",
     [

@@ -8,6 +8,7 @@ import torch
 from crossloom.backends.checks import check_together
 from crossloom.backends.macro_state import MacroState
 from crossloom.circuits import (
+    CellNoise,
     Curve,
     CurvedMacroFunction,
     Drivers,
@@ -22,6 +23,7 @@ from crossloom.circuits import (
     make_drivers,
     make_staircase,
     series_resistance,
+    side_by_side,
     transitions_of,
     wiring_of_rows,
 )
@@ -65,7 +67,7 @@ class RegionFunctions:
                 "wires); give dac.read_voltage"
             )
         self._ready: dict[tuple[_Place, ...], _Ready] = {}
-        self._effective: dict[_Place, tuple[CellState, tuple[torch.Tensor, torch.Tensor | None]]] = {}
+        self._effective: dict[_Place, tuple[CellState, tuple[torch.Tensor, CellNoise]]] = {}
 
     def copy(self) -> "RegionFunctions":
         """The same functions, for a copy of the chips."""
@@ -103,9 +105,7 @@ class RegionFunctions:
             return self._make_curved(commands[0], states[0])
         pairs = list(zip(commands, states, strict=True))
         parts = [self._array(*pair) for pair in pairs]
-        variances = [part.variance for part in parts if part.variance is not None]
-        matrix = torch.cat([part.matrix for part in parts], 1)
-        array = EffectiveArray(matrix, torch.cat(variances, 1) if variances else None)
+        array = side_by_side(parts)
         macro = self._spec.macro
         return macro_function(
             array,

@@ -1,6 +1,6 @@
 """What a macro does with codes: input expansion, cells, noise, conversion, shift-and-add. Written once."""
 
-from crossloom.circuits.array import EffectiveArray, effective_array
+from crossloom.circuits.array import EffectiveArray, WiredNoise, effective_array, side_by_side
 from crossloom.circuits.converters import Converters, draw_converters, transitions_of
 from crossloom.circuits.crossbar import Crossbar
 from crossloom.circuits.curved_macro import CurvedMacroFunction
@@ -17,12 +17,13 @@ from crossloom.circuits.linearity import (
 from crossloom.circuits.macro import MacroFunction, macro_function
 from crossloom.circuits.product import product
 from crossloom.circuits.readout import convert, count_codes
-from crossloom.circuits.region import RegionCells, is_linear, series_resistance
+from crossloom.circuits.region import CellNoise, RegionCells, is_linear, series_resistance
 from crossloom.circuits.staircase import Staircase, make_staircase
 from crossloom.circuits.transitions import ideal_transitions, ramp_transitions, sar_transitions
 from crossloom.circuits.wires import approximate_conductance, effective_conductance
 
 __all__ = [
+    "CellNoise",
     "Converters",
     "Crossbar",
     "Curve",
@@ -33,6 +34,7 @@ __all__ = [
     "MacroFunction",
     "RegionCells",
     "Staircase",
+    "WiredNoise",
     "approximate_conductance",
     "convert",
     "count_codes",
@@ -57,6 +59,7 @@ __all__ = [
     "ramp_transitions",
     "sar_transitions",
     "series_resistance",
+    "side_by_side",
     "sine_test",
     "transitions_of",
     "wiring_of_rows",

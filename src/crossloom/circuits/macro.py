@@ -9,11 +9,11 @@ exactly one Gaussian per conversion, of variance gain^2 * sum_i x_ti^2 var(w_i):
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
-from crossloom.circuits.array import EffectiveArray
+from crossloom.circuits.array import EffectiveArray, Lift
 from crossloom.circuits.drivers import Drivers, make_drivers
 from crossloom.circuits.inputs import Cycles, cycle_weights, expand
 from crossloom.circuits.product import product
@@ -35,7 +35,7 @@ class MacroFunction:
     variance: [output, input] of one read, in levels squared, or [1, input] where all outputs share it; None
     when reads are exact.  gain: codes per level, [output], or [1] where all outputs share it.
     staircase: of the converters, and drivers; None for ideal ones. Where every row has a driver of its own, inputs
-    are rows.
+    are rows.  lift: what wires change in the variance; with it, cycles are never added up before conversion.
     """
 
     weights: torch.Tensor
@@ -47,6 +47,7 @@ class MacroFunction:
     readout: ReadoutSpec
     staircase: Staircase | None = None
     drivers: Drivers | None = None
+    lift: Lift | None = None
 
     def __call__(self, codes: Codes, noise: Noise | None = None, with_counts: bool = False) -> Reading:
         """Multiply a batch of codes; sums [vector, output, *positions].
@@ -55,12 +56,12 @@ class MacroFunction:
         without noise. `with_counts` also counts the codes.
         """
         codes = _cast(codes, self.weights)
-        if self.readout.code_range is None:
+        if self.readout.code_range is None and self.lift is None:
             return Reading(self._collapsed(codes, noise))
         cycles = self._expand(codes)
         sums = product(cycles.codes, self.weights, self.bias)
         if noise is not None and self.variance is not None:
-            sums = self._disturb(sums, _squares(cycles.codes), noise)
+            sums = self._disturb(sums, _squares(cycles.codes), noise, cycles.codes)
         answered = convert(sums, self.readout.code_range, self.staircase)
         counts = count_codes(answered, self.readout.code_range) if with_counts else None
         return Reading(add_up(answered, cycles, self.readout.code_range), counts)
@@ -78,10 +79,15 @@ class MacroFunction:
         cycles = expand(codes, self.inputs, self.dac)
         return cycles if self.drivers is None else Cycles(self.drivers.drive(cycles.codes), cycles.weights)
 
-    def _disturb(self, sums: torch.Tensor, power: Codes, noise: Noise) -> torch.Tensor:
+    def _disturb(
+        self, sums: torch.Tensor, power: Codes, noise: Noise, codes: Codes | None = None
+    ) -> torch.Tensor:
         """Add read noise; `power` holds the squares of what the rows carry. `sums` is overwritten."""
         assert self.variance is not None
-        spread = product(power, self.variance).clamp_(min=_TINY).sqrt()
+        variance = product(power, self.variance)
+        if self.lift is not None and codes is not None:
+            variance = variance + _lifted(codes, self.lift)
+        spread = variance.clamp_(min=_TINY).sqrt()
         spread = spread * self.gain.view(-1, *[1] * (sums.dim() - 2))
         return sums.addcmul_(noise(tuple(sums.shape)).to(sums.dtype), spread)
 
@@ -110,7 +116,30 @@ def macro_function(
         gain = gain[:1]
     drivers = drivers or make_drivers(dac, inputs, device=weights.device)
     staircase = make_staircase(transitions, readout.code_range, dtype)
-    return MacroFunction(weights, bias, variance, gain.to(dtype), inputs, dac, readout, staircase, drivers)
+    lift = None if array.lift is None else _cast_lift(array.lift, dtype)
+    return MacroFunction(
+        weights, bias, variance, gain.to(dtype), inputs, dac, readout, staircase, drivers, lift
+    )
+
+
+def _cast_lift(lift: Lift, dtype: torch.dtype) -> Lift:
+    return replace(
+        lift,
+        currents=lift.currents.to(dtype),
+        cross=lift.cross.to(dtype),
+        square=lift.square.to(dtype),
+    )
+
+
+def _lifted(codes: Codes, lift: Lift) -> torch.Tensor:
+    """What lifted bit lines change in the variance, [vector, output, *positions]."""
+    current = product(codes, lift.currents.T.contiguous())
+    along = product(codes, lift.cross.T.contiguous())
+    square = lift.square.view(-1, *[1] * (current.dim() - 2))
+    change = current * (current * square - 2 * along)
+    if lift.columns_per_output == 1:
+        return change
+    return change.unflatten(1, (-1, lift.columns_per_output)).sum(2)
 
 
 def _shared(variance: torch.Tensor) -> torch.Tensor:

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import torch
 
+from crossloom.circuits.array import WiredNoise
 from crossloom.circuits.curved import CurvedArray, NetworkArray, TermsArray
 from crossloom.circuits.curves import Curve, Ohmic, separable_terms
-from crossloom.circuits.wires import Segments, segments, sensitivity, transfer
+from crossloom.circuits.wires import Segments, reach, segments, transfer
 from crossloom.hardware import Region
 from crossloom.spec import CrossbarSpec
 
-Cells = tuple[torch.Tensor, torch.Tensor | None]
+CellNoise = torch.Tensor | WiredNoise | None
 
 
 @dataclass(frozen=True)
@@ -29,19 +30,20 @@ class RegionCells:
     crossbar: CrossbarSpec
     region: Region
 
-    def effective(self) -> Cells:
-        """The matrix, and the noise that each cell adds to its column: S, [row, column]. For linear regions."""
+    def effective(self) -> tuple[torch.Tensor, CellNoise]:
+        """The matrix, and the noise of its cells: S, [row, column]. For linear regions."""
         assert isinstance(self.curve, Ohmic)
         conductance, noise = self.conductance, self.read_noise
         if noise is not None:
             noise = noise / (1 + conductance * self.curve.resistance).square()
-        conductance = self.curve.static(conductance)
-        if _has_wires(self.crossbar):
-            ends = self._ends()
-            noise = None if noise is None else noise * sensitivity(conductance, ends)
-            conductance = transfer(conductance.unsqueeze(0), ends).squeeze(0)
-        inner = self._inner()
-        return conductance[inner], None if noise is None else noise[inner]
+        conductance, inner = self.curve.static(conductance), self._inner()
+        if not _has_wires(self.crossbar):
+            return conductance[inner], None if noise is None else noise[inner]
+        ends = self._ends()
+        effective = transfer(conductance.unsqueeze(0), ends).squeeze(0)[inner]
+        if noise is None:
+            return effective, None
+        return effective, WiredNoise.of(noise, reach(conductance, ends)).part(*inner)
 
     def curved(self) -> CurvedArray:
         """The region as a circuit, for regions that are not linear."""

@@ -7,7 +7,7 @@ from crossloom.circuits.wires.elimination import CellStates, Elimination, elimin
 from crossloom.circuits.wires.gradients import differentiable_currents
 from crossloom.circuits.wires.newton import Solution, solve
 from crossloom.circuits.wires.segments import Segments, segments
-from crossloom.circuits.wires.sensitivity import sensitivity
+from crossloom.circuits.wires.sensitivity import Reach, reach
 
 __all__ = [
     "FLOATING",
@@ -17,6 +17,7 @@ __all__ = [
     "Bias",
     "CellStates",
     "Elimination",
+    "Reach",
     "Segments",
     "Solution",
     "Unselected",
@@ -24,9 +25,9 @@ __all__ = [
     "differentiable_currents",
     "effective_conductance",
     "eliminate",
+    "reach",
     "segments",
     "select",
-    "sensitivity",
     "solve",
     "transfer",
 ]

@@ -1,4 +1,6 @@
-"""How much of what a cell does arrives at the end of its column."""
+"""How the noise of cells reaches the ends of their columns."""
+
+from dataclasses import dataclass
 
 import torch
 
@@ -6,18 +8,29 @@ from crossloom.circuits.wires.elimination import eliminate
 from crossloom.circuits.wires.segments import Segments
 
 
-def sensitivity(conductance: torch.Tensor, ends: Segments) -> torch.Tensor:
-    """d(effective[i, j]) / d(conductance[i, j]) of every cell: [row, column], between 0 and 1.
+@dataclass(frozen=True)
+class Reach:
+    """What ties every cell to the ends of its lines, [row, column].
 
-    By reciprocity it is the voltage across the cell with one volt on its word line, times that with one volt at the
-    end of its bit line. It carries the noise of cells through the wires: the current of a column is uncertain by
-    sum_i (voltage_i sensitivity_ij noise_ij)^2. That leaves out what a cell's noise does to its neighbours'
-    columns, and what other inputs do to its own voltage. For inputs of both signs the spread is within 3 % of that of
-    many exact solves, with half of the signal lost along the wires; where all inputs have one sign, they lift the bit
-    line together, and it comes out too large: by 6 to 11 % with 15 to 20 % of the signal lost along wires, by a third
-    with 30 % lost in the sensing ends alone.
+    own: voltage across the cell with one volt on its word line, all others at 0 V and its bit line not lifted.
+    arriving: share of what a cell adds to its current that arrives at the end of its bit line.  lift: by how much
+    current out of the column (A) lowers the voltage across the cell (V), ohm, when all rows share in it.
     """
+
+    own: torch.Tensor
+    arriving: torch.Tensor
+    lift: torch.Tensor
+
+
+def reach(conductance: torch.Tensor, ends: Segments) -> Reach:
+    """Of ohmic cells [row, column], S; two sweeps back from the ends to the cells, and one solve."""
     if ends.is_zero or not ends.is_connected:
-        return torch.full_like(conductance, float(ends.is_zero))
+        same = torch.full_like(conductance, float(ends.is_zero))
+        return Reach(same, same, torch.zeros_like(conductance))
     eliminated = eliminate(conductance.unsqueeze(0), ends, keep=True)
-    return (-eliminated.own_voltage(1) * eliminated.own_voltage(2)).squeeze(0)
+    effective = eliminated.transfer.squeeze(0)
+    all_rows = conductance.new_ones(1, len(conductance), 1)
+    lifted = eliminated.cell_states(all_rows).bit_line[0, ..., 0]
+    lift = lifted / effective.sum(0).clamp(min=torch.finfo(effective.dtype).tiny)
+    own = eliminated.own_voltage(1).squeeze(0) + lift * effective
+    return Reach(own, -eliminated.own_voltage(2).squeeze(0), lift)
