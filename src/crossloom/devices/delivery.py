@@ -4,7 +4,7 @@ import torch
 
 from crossloom.devices.state import FREE, CellState
 from crossloom.errors import BackendError
-from crossloom.spec import CellSpec
+from crossloom.spec import CellSpec, PulseSpec
 
 
 def as_new(shape: tuple[int, int], cell: CellSpec, device: torch.device) -> CellState:
@@ -16,6 +16,15 @@ def as_new(shape: tuple[int, int], cell: CellSpec, device: torch.device) -> Cell
     )
 
 
+def response_of(cell: CellSpec) -> PulseSpec:
+    """What pulses do to a cell. BackendError when the specification does not say."""
+    if cell.pulse is None:
+        raise BackendError(
+            "this cell's specification does not say what pulses do; use DirectSet(), or give cell.pulse"
+        )
+    return cell.pulse
+
+
 def nominal_change(
     widths: torch.Tensor, cell: CellSpec, voltages: torch.Tensor | None = None
 ) -> torch.Tensor:
@@ -23,11 +32,7 @@ def nominal_change(
 
     BackendError when the specification does not say.
     """
-    response = cell.pulse
-    if response is None:
-        raise BackendError(
-            "this cell's specification does not say what pulses do; use DirectSet(), or give cell.pulse"
-        )
+    response = response_of(cell)
     change = widths * (response.step / response.width)
     if voltages is None:
         return change

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-from crossloom.devices.delivery import nominal_change
+from crossloom.devices.delivery import nominal_change, response_of
 from crossloom.spec import CellSpec
 
 Step = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -17,7 +17,7 @@ def pulse_counts(widths: torch.Tensor, cell: CellSpec, voltages: torch.Tensor | 
     A pulse of n nominal widths counts as n of them, and one of another voltage as `PulseSpec.growth` says.
     BackendError when the cell's specification does not say what pulses, or voltages, do.
     """
-    counts = nominal_change(widths.double(), cell, voltages) / cell.pulse.step  # type: ignore[union-attr]
+    counts = nominal_change(widths.double(), cell, voltages) / response_of(cell).step
     nearest = counts.round()
     return torch.where((counts - nearest).abs() < _NEARLY_WHOLE, nearest, counts)
 

@@ -37,8 +37,8 @@ class Bias:
 
     def only(self, vectors: torch.Tensor | slice) -> "Bias":
         """Some of the vectors."""
-        parts = (self.word_lines, self.bit_lines, self.active, self.floating_rows, self.floating_columns)
-        return Bias(*(None if part is None else part[vectors] for part in parts))  # type: ignore[arg-type]
+        others = (self.bit_lines, self.active, self.floating_rows, self.floating_columns)
+        return Bias(self.word_lines[vectors], *(None if part is None else part[vectors] for part in others))
 
     def double(self) -> "Bias":
         """The same with voltages in float64."""

@@ -55,7 +55,8 @@ class MixtureIV:
 
     def chords(self, voltage: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """I / U of both ends, S: finite at 0 V too."""
-        return tuple(_value(_over_voltage(end), voltage) for end in (self.conducting, self.insulating))  # type: ignore[return-value]
+        conducting, insulating = _over_voltage(self.conducting), _over_voltage(self.insulating)
+        return _value(conducting, voltage), _value(insulating, voltage)
 
     def conductance_through(self, current: torch.Tensor, voltage: torch.Tensor) -> torch.Tensor:
         """Static conductance (S) of the cells through which this current (A) flows at this voltage (V, not 0)."""
