@@ -109,11 +109,18 @@ def test_what_arrives_of_a_cell_is_the_slope_of_an_entry_over_it(wires):
     conductance = cells(9, 7).requires_grad_()
     effective = effective_conductance(conductance, wires)
     found = reach(conductance.detach(), segments(wires, 9, 7))
+    assert torch.equal(found.effective, effective.detach())
     alone = (found.own - found.lift * effective.detach()) * found.arriving
     for row in range(9):
         for column in range(7):
             (slope,) = torch.autograd.grad(effective[row, column], conductance, retain_graph=True)
             assert alone[row, column].item() == pytest.approx(slope[row, column].item(), rel=1e-11)
+
+
+def test_a_cell_behind_a_broken_wire_reads_nothing():
+    broken = crossbar(wires=Wires(word_line=float("inf"), far_driver=3.0))
+    resistance = series_resistance(broken, REGION, torch.zeros(1, dtype=torch.float64))
+    assert torch.equal(1 / (1e4 + resistance), torch.zeros(8, 6, dtype=torch.float64))
 
 
 def test_without_wires_all_of_every_cell_arrives():

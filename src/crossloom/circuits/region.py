@@ -1,6 +1,7 @@
 """What a region of a crossbar is to its drivers and converters, with all that lies in series with its cells."""
 
 from dataclasses import dataclass
+from math import isinf
 
 import torch
 
@@ -40,10 +41,10 @@ class RegionCells:
         if not _has_wires(self.crossbar):
             return conductance[inner], None if noise is None else noise[inner]
         ends = self._ends()
-        effective = transfer(conductance.unsqueeze(0), ends).squeeze(0)[inner]
         if noise is None:
-            return effective, None
-        return effective, WiredNoise.of(noise, reach(conductance, ends)).part(*inner)
+            return transfer(conductance.unsqueeze(0), ends).squeeze(0)[inner], None
+        found = reach(conductance, ends)
+        return found.effective[inner], WiredNoise.of(noise, found).part(*inner)
 
     def curved(self) -> CurvedArray:
         """The region as a circuit, for regions that are not linear."""
@@ -94,7 +95,7 @@ def series_resistance(crossbar: CrossbarSpec, region: Region, like: torch.Tensor
 def _to_ends(segments: torch.Tensor, far: float | None) -> torch.Tensor:
     """Ohm between every cell of a line and its ends, which are at one voltage; `far` is the second one."""
     near = segments.cumsum(0)
-    if far is None:
+    if far is None or isinf(far):
         return near
     beyond = near[-1] - near + far
     return near * beyond / (near + beyond)
