@@ -180,7 +180,8 @@ def test_access_transistors_are_resistors_in_series_with_ohmic_cells():
     shape=st.tuples(st.integers(1, 8), st.integers(1, 8)),
     seed=st.integers(0, 1000),
     ohms=st.tuples(*[st.one_of(st.just(0.0), st.floats(0.1, 1e3))] * 4),
-    far=st.tuples(*[st.one_of(st.none(), st.floats(0.0, 100.0))] * 2),
+    # As with ohms, 0 or from 0.1 on: beside 1e12 S in one node, the sparse twin has no digits left for a cell.
+    far=st.tuples(*[st.one_of(st.none(), st.just(0.0), st.floats(0.1, 100.0))] * 2),
 )
 def test_cubic_cells_behind_any_wires_obey_kirchhoffs_laws(shape, seed, ohms, far):
     conductance, voltages = crossbar(*shape, seed=seed)
