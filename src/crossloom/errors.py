@@ -45,6 +45,10 @@ class ConvergenceError(CrossloomError):
     """An iteration did not reach the accuracy that was asked for; nothing is returned in its place."""
 
 
+class TrainingError(CrossloomError):
+    """A training met NaN or infinity; the message names step and layer, and what was kept."""
+
+
 class ArtefactError(CrossloomError):
     """A file is no artefact of crossloom's, is damaged, or comes from a newer version."""
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
 _PATIENCE = 2.0
 
 
-def track(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
-    """Pass `items` through; once two seconds have gone by, show on a terminal how far they have come."""
+def track(
+    items: Iterable[T], label: str | Callable[[], str], total: int | None = None
+) -> Generator[T, None, None]:
+    """Pass `items` through; once two seconds have gone by, show on a terminal how far they have come.
+
+    A label that changes is a function that gives it.
+    """
     if not sys.stderr.isatty():
         yield from items
         return
@@ -20,15 +25,17 @@ def track(items: Iterable[T], label: str, total: int | None = None) -> Iterator[
     yield from _tracked(items, label, total)
 
 
-def _tracked(items: Iterable[T], label: str, total: int | None) -> Iterator[T]:
+def _tracked(
+    items: Iterable[T], label: str | Callable[[], str], total: int | None
+) -> Generator[T, None, None]:
     bar, began = None, time.monotonic()
     try:
         for done, item in enumerate(items):
             if bar is None and time.monotonic() - began > _PATIENCE:
                 bar = _start_bar()
-                task = bar.add_task(label, total=total)
+                task = bar.add_task("", total=total)
             if bar is not None:
-                bar.update(task, completed=done)
+                bar.update(task, completed=done, description=label() if callable(label) else label)
             yield item
     finally:
         if bar is not None:

@@ -100,7 +100,8 @@ def _change(
         return values
     layer = plan.chips.placement.mapped.quantized.layers[node.name]
     before, after = old.adjusted(layer), new.adjusted(layer)
-    factor = _along(after.weight_step / before.weight_step, node, values)
+    ratio = after.weight_step / before.weight_step
+    factor = _along(torch.where(before.weight_step != 0, ratio, torch.ones_like(ratio)), node, values)
     start = 0.0 if before.bias is None else _along(before.bias, node, values)
     return (values - start) * factor + (0.0 if after.bias is None else _along(after.bias, node, values))
 

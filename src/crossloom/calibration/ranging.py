@@ -4,7 +4,7 @@ Before any chip, on ideal arithmetic, by `choose_integration_times`; on chips, c
 with what was measured.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import torch
 
@@ -25,12 +25,16 @@ _DEVIATIONS = 3.0
 
 
 def choose_integration_times(
-    mapped: MappedGraph, data: Iterable[tuple[torch.Tensor, ...]], method: ConverterRange = "mse"
+    mapped: MappedGraph,
+    data: Iterable[tuple[torch.Tensor, ...]],
+    method: ConverterRange = "mse",
+    keep: Collection[str] = (),
 ) -> MappedGraph:
     """The same tiles, each with the integration time that suits its sums, as ideal cells would give them.
 
     `data` are calibration batches (tuples of inputs); the first suffices. Times that the configuration names,
-    or takes from weights, stay as they are, and so does everything where converters are ideal.
+    or takes from weights, stay as they are, and so do those of the layers `keep`, and everything where converters
+    are ideal.
     """
     if mapped.macro.readout.code_range is None:
         return mapped
@@ -41,7 +45,7 @@ def choose_integration_times(
     codes = observe(mapped, sample, _MAX_VECTORS)
     times: dict[int, float] = {}
     for layer, numbers in track(mapped.tiles_of.items(), "choosing integration times", len(mapped.tiles_of)):
-        if not mapped.config.for_layer(layer).is_range_left_to_data:
+        if layer in keep or not mapped.config.for_layer(layer).is_range_left_to_data:
             continue
         known: dict[tuple[int, ...], float] = {}
         for number in numbers:

@@ -5,6 +5,7 @@ from crossloom.devices.gaussian import GaussianDevice
 from crossloom.devices.ideal import IdealDevice
 from crossloom.devices.jump_table import JumpDistribution, JumpTableDevice
 from crossloom.devices.model import Curved, Delivered, DeviceModel, Disturbed, Nudged, Pulsed, read
+from crossloom.devices.relaxation import Relaxation
 from crossloom.devices.soft_bounds import SoftBoundsDevice
 from crossloom.devices.state import FREE, STUCK_HIGH, STUCK_LOW, CellState
 from crossloom.devices.synaptogen import MixtureIV, SynaptogenDevice
@@ -42,6 +43,7 @@ __all__ = [
     "MixtureIV",
     "Nudged",
     "Pulsed",
+    "Relaxation",
     "SoftBoundsDevice",
     "SynaptogenDevice",
     "as_new",

@@ -4,10 +4,11 @@ from crossloom.mapping.config import LayerMappingConfig, MappingConfig
 from crossloom.mapping.coverage import NodeCoverage, coverage, share_in_memory
 from crossloom.mapping.encodings import DifferentialPair, Encoding, OffsetColumn
 from crossloom.mapping.full_scale import CalibratedRange, FullScale, GranularRange, MaximumRange
-from crossloom.mapping.integration import legal_integration_time, sum_range
+from crossloom.mapping.integration import learned_integration_time, legal_integration_time, sum_range
 from crossloom.mapping.map_graph import MappedGraph, Tile, map_graph
 from crossloom.mapping.scheme import Scheme, make_scheme
 from crossloom.mapping.slicings import SignMagnitude, Slicing, TwosComplement, Whole
+from crossloom.mapping.tiling import cut_matrix
 from crossloom.mapping.vectors import vectors_per_sample
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "TwosComplement",
     "Whole",
     "coverage",
+    "cut_matrix",
+    "learned_integration_time",
     "legal_integration_time",
     "make_scheme",
     "map_graph",

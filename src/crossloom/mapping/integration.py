@@ -10,7 +10,7 @@ import torch
 
 from crossloom.mapping.full_scale import FullScale, GranularRange, MaximumRange
 from crossloom.mapping.scheme import Scheme
-from crossloom.quant import QuantizedLayer
+from crossloom.quant import LearnedLayer, QuantizedLayer
 from crossloom.spec import BitSerial, MacroSpec, Pulse
 
 _DEVIATIONS = 4.0
@@ -29,6 +29,23 @@ def first_integration_time(
         unit = macro.gain(1.0, scheme.level_step) * scheme.row_copies
         return legal_integration_time(1.0 / unit, macro)
     return _usual_integration_time(code_range, layer, scheme, weight, macro)
+
+
+def learned_integration_time(learned: LearnedLayer, scheme: Scheme, macro: MacroSpec) -> float | None:
+    """The legal register n at which converters have the learned range; None where it was not learned, or is ideal.
+
+    A code stands for s_out / (s_x s_w) units of the sum S, and for 1 / (gain(1) n copies of rows) at the time n: on the
+    chip of Yu et al. (Nat. Commun. 16, 2123, 2025), whose gain(1) is 1/63, n = 63 s_x s_w / s_out. With one weight
+    step per output s_w is their mean, since a tile has one register.
+    """
+    if macro.readout.code_range is None:
+        return None
+    if learned.integration_time is not None:
+        return legal_integration_time(learned.integration_time, macro)
+    if learned.output_step is None:
+        return None
+    code = learned.output_step / (learned.input_step * learned.weight_step.mean().item())
+    return legal_integration_time(1 / (code * macro.gain(1.0, scheme.level_step) * scheme.row_copies), macro)
 
 
 def sum_range(

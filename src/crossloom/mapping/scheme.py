@@ -62,12 +62,18 @@ class Scheme:
     def encode(self, weight: torch.Tensor) -> torch.Tensor:
         """Levels [row, column] of integer weights [input, output], as they lie in one region."""
         digits, _, digit_range = self.cut(weight.to(torch.int32))
+        reference = self.encoding.encode(digits.new_zeros(len(weight), 1), digit_range)[0]
+        return self.lay(self.encoding.encode(digits, digit_range), reference)
+
+    def lay(self, levels: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+        """Levels [cell of a pair, plane, input, output] as they lie in one region, [row, column].
+
+        reference: [input, 1], levels of the reference column, where there is one.
+        """
         if self.num_reference_outputs:
-            zeros = digits.new_zeros(1, len(weight), 1)
-            joined = torch.cat([digits.transpose(0, 1).flatten(1).unsqueeze(0), zeros], 2)
-            cells = self.encoding.encode(joined, digit_range)[0, 0]
+            cells = torch.cat([levels[0].transpose(0, 1).flatten(1), reference], 1)
         else:
-            cells = self._lay_pairs(self.encoding.encode(digits, digit_range))
+            cells = self._lay_pairs(levels)
         return self._copy_rows(cells)
 
     def decode(self, sums: torch.Tensor) -> torch.Tensor:

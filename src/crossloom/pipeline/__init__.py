@@ -1,9 +1,11 @@
 """The whole way in single calls: compile, simulate, maintain, and the waterfall of accuracy."""
 
-from crossloom.pipeline.compile import as_batches, compile, import_model, resolve_quant
+from crossloom.pipeline.compile import as_batches, compile, import_model
+from crossloom.pipeline.learned import learned_layers, learned_times
 from crossloom.pipeline.maintain import MaintenanceReport, RefreshConfig, Visit, maintain
 from crossloom.pipeline.simulate import simulate
 from crossloom.pipeline.waterfall import Station, Waterfall, waterfall
+from crossloom.quant import resolve_quant
 
 __all__ = [
     "MaintenanceReport",
@@ -14,6 +16,8 @@ __all__ = [
     "as_batches",
     "compile",
     "import_model",
+    "learned_layers",
+    "learned_times",
     "maintain",
     "resolve_quant",
     "simulate",

@@ -10,10 +10,11 @@ from crossloom.calibration import choose_integration_times
 from crossloom.errors import ConfigError, DataError
 from crossloom.graph import Graph, simplify, trace
 from crossloom.mapping import MappingConfig, map_graph
+from crossloom.pipeline.learned import learned_layers, learned_times, with_layer_times
 from crossloom.placement import Placement, PlacementConfig, place
 from crossloom.progress import track
 from crossloom.quant import QuantConfig, quantize
-from crossloom.spec import PrecisionSpec, SystemSpec
+from crossloom.spec import SystemSpec
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -33,29 +34,32 @@ def compile(
 ) -> Placement:
     """Trace, simplify, quantise, map and place.
 
+    Layers of an nn.Module that carry what they learned in training with quantisation (an attribute `learned`, a
+    `quant.LearnedLayer`) keep their integers, steps and converter ranges.
+
     Args:
         model: an nn.Module, an ExportedProgram, a Graph, or the path of an ONNX file.
         data: calibration batches; a batch is a tensor, or a tuple for several inputs. One tensor is one batch.
         quant, mapping, placement: choices; what they leave open is taken from the system.
 
     Raises:
-        DataError: no data, or of the wrong shape or type, or not finite.
+        DataError: no data, or of the wrong shape or type, or not finite; weights that are not what was learned.
         GraphError, UnsupportedOperationError: the model does not export; says which operation, and where.
-        ConfigError: choices that this hardware cannot do.
+        ConfigError: choices that this hardware cannot do, or that contradict what was learned.
         CapacityError: the system is too small; says how much is missing.
     """
     if not isinstance(system, SystemSpec):
         raise ConfigError(f"need a SystemSpec, got {type(system).__name__}; make one with load_system(name)")
     batches = as_batches(data)
-    graph = simplify(import_model(model, batches[0]))
-    quantized = quantize(
-        graph,
-        resolve_quant(quant or QuantConfig(), system.precision),
-        track(batches, "calibrating", len(batches)),
-    )
+    traced = import_model(model, batches[0])
+    learned = learned_layers(model, traced)
+    tracked = track(batches, "calibrating", len(batches))
+    quantized = quantize(simplify(traced), quant or QuantConfig(), tracked, learned, system.precision)
     mapped = map_graph(quantized, mapping or MappingConfig(), system.macro)
+    times = learned_times(mapped, learned)
+    mapped = with_layer_times(mapped, times)
     placed = place(mapped, placement or PlacementConfig(), system)
-    tuned = choose_integration_times(mapped, batches)
+    tuned = choose_integration_times(mapped, batches, keep=times)
     return placed if tuned is mapped else placed.with_mapped(tuned)
 
 
@@ -96,13 +100,3 @@ def _as_batch(item: object) -> tuple[torch.Tensor, ...]:
                 f"data: a batch is a tensor or a tuple of tensors, got a {type(part).__name__} in it"
             )
     return tuple(item)
-
-
-def resolve_quant(config: QuantConfig, precision: PrecisionSpec) -> QuantConfig:
-    """Fill in what the system is made for."""
-    signs = config.activations_are_signed
-    return config.replace(
-        weight_bits=config.weight_bits or precision.weight_bits,
-        activation_bits=config.activation_bits or precision.activation_bits,
-        activations_are_signed=precision.activations_are_signed if signs is None else signs,
-    )

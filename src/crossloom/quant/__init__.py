@@ -1,12 +1,15 @@
 """Quantisation: a graph becomes integer, with an exact meaning."""
 
-from crossloom.quant.config import QuantConfig
+from crossloom.quant.config import QuantConfig, resolve_quant
 from crossloom.quant.integers import finish, integer_matrix, integer_sums, interpret_integers
 from crossloom.quant.layer import QuantizedLayer, code_range
+from crossloom.quant.learned import Learned, LearnedLayer, learned_codes
 from crossloom.quant.quantize import QuantizedGraph, quantize
 from crossloom.quant.ranges import find_steps
 
 __all__ = [
+    "Learned",
+    "LearnedLayer",
     "QuantConfig",
     "QuantizedGraph",
     "QuantizedLayer",
@@ -16,5 +19,7 @@ __all__ = [
     "integer_matrix",
     "integer_sums",
     "interpret_integers",
+    "learned_codes",
     "quantize",
+    "resolve_quant",
 ]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from crossloom.artefacts import saved
-from crossloom.spec import Config
+from crossloom.spec import Config, PrecisionSpec
 
 Bits = Annotated[int, Field(ge=2, le=16)]
 RangeMethod = Literal["min_max", "percentile", "mse"]
@@ -29,3 +29,13 @@ class QuantConfig(Config):
     weight_range: RangeMethod = "mse"
     activation_range: RangeMethod = "mse"
     percentile: Annotated[float, Field(gt=50, le=100)] = 99.9
+
+
+def resolve_quant(config: QuantConfig, precision: PrecisionSpec) -> QuantConfig:
+    """Fill in what the system is made for."""
+    signs = config.activations_are_signed
+    return config.replace(
+        weight_bits=config.weight_bits or precision.weight_bits,
+        activation_bits=config.activation_bits or precision.activation_bits,
+        activations_are_signed=precision.activations_are_signed if signs is None else signs,
+    )

@@ -8,9 +8,11 @@ import torch
 from crossloom.artefacts import Artefact, saved
 from crossloom.errors import DataError, GraphError
 from crossloom.graph import Graph, Interpreter, Matrix, check_inputs, float_matrix
-from crossloom.quant.config import QuantConfig
+from crossloom.quant.config import QuantConfig, resolve_quant
 from crossloom.quant.layer import QuantizedLayer, code_range
+from crossloom.quant.learned import Learned, LearnedLayer, check_learned, recovered_step
 from crossloom.quant.ranges import find_steps
+from crossloom.spec import PrecisionSpec
 
 _SAMPLES_PER_BATCH = 2**14
 _DEFAULT_BITS = 8
@@ -32,16 +34,32 @@ class QuantizedGraph(Artefact):
         return f"QuantizedGraph: {len(self.layers)} matrix operations, {widths or 'none to quantise'}"
 
 
-def quantize(graph: Graph, config: QuantConfig, data: Iterable[tuple[torch.Tensor, ...]]) -> QuantizedGraph:
+def quantize(
+    graph: Graph,
+    config: QuantConfig,
+    data: Iterable[tuple[torch.Tensor, ...]],
+    learned: Learned | None = None,
+    precision: PrecisionSpec | None = None,
+) -> QuantizedGraph:
     """Find the steps of all weights and inputs, the latter on calibration batches (tuples of inputs).
 
-    Raises DataError when there are no batches, they do not fit the graph, or values are not finite; GraphError
-    when weights are not finite, or there are none.
+    learned: layers that were trained with quantisation keep their integers, steps, bits and signs.
+    precision: what the others take where `config` leaves it open.
+
+    Raises DataError when there are no batches, they do not fit the graph, values are not finite, or weights are not
+    what was learned; GraphError when weights are not finite, or there are none; ConfigError when what was learned
+    contradicts `config`, or belongs to no layer.
     """
+    learned = learned or {}
+    check_learned(config, learned, [node.name for node in graph.matrices])
+    config = config if precision is None else resolve_quant(config, precision)
     for node in graph.matrices:
         _check_weight(graph, node)
     seen = _observe(graph, data)
-    layers = {node.name: _quantize_layer(graph, node, config, seen[node.name]) for node in graph.matrices}
+    layers = {
+        node.name: _quantize_layer(graph, node, config, seen[node.name], learned.get(node.name))
+        for node in graph.matrices
+    }
     return QuantizedGraph(graph, layers, config)
 
 
@@ -85,31 +103,48 @@ def _thin(flat: torch.Tensor) -> torch.Tensor:
     return torch.cat([flat[::stride], torch.stack(torch.aminmax(flat))])
 
 
-def _quantize_layer(graph: Graph, node: Matrix, config: QuantConfig, seen: torch.Tensor) -> QuantizedLayer:
+def _quantize_layer(
+    graph: Graph,
+    node: Matrix,
+    config: QuantConfig,
+    seen: torch.Tensor,
+    found: tuple[LearnedLayer, torch.Tensor] | None,
+) -> QuantizedLayer:
     if not seen.isfinite().all():
         raise DataError(
             f"{node.name}: calibration data make NaN or infinite values at its input; check data and model"
         )
-    weight_bits = config.weight_bits or _DEFAULT_BITS
-    input_bits = config.activation_bits or _DEFAULT_BITS
-    is_signed = config.activations_are_signed
-    is_signed = bool((seen < 0).any()) if is_signed is None else is_signed
-    input_codes = code_range(input_bits, is_signed)
-    step = find_steps(seen.unsqueeze(0), input_codes, config.activation_range, config.percentile)
-    codes = (seen / step).round_().clamp_(*input_codes)
-    weight = graph.tensors[node.weight].detach().float()
-    weight_codes, weight_step = _quantize_weight(weight, weight_bits, config)
+    weight = graph.tensors[node.weight].detach()
+    if found is None:
+        weight_bits = config.weight_bits or _DEFAULT_BITS
+        weight_codes, weight_step = _quantize_weight(weight.float(), weight_bits, config)
+        step, input_bits, is_signed = _find_input(config, seen)
+    else:
+        learned, weight_codes = found
+        weight_bits, weight_step = learned.weight_bits, recovered_step(node.name, weight, *found)
+        step, input_bits, is_signed = learned.input_step, learned.input_bits, learned.input_is_signed
+    codes = (seen / step).round_().clamp_(*code_range(input_bits, is_signed))
     return QuantizedLayer(
         name=node.name,
         weight=weight_codes,
         weight_step=weight_step,
         bias=None if node.bias is None else graph.tensors[node.bias].detach().float(),
         weight_bits=weight_bits,
-        input_step=step.item(),
+        input_step=step,
         input_bits=input_bits,
         input_is_signed=is_signed,
         input_power=codes.square().mean().item(),
     )
+
+
+def _find_input(config: QuantConfig, seen: torch.Tensor) -> tuple[float, int, bool]:
+    """Step, bits and sign of the quantiser of inputs of which some were seen."""
+    bits = config.activation_bits or _DEFAULT_BITS
+    is_signed = config.activations_are_signed
+    is_signed = bool((seen < 0).any()) if is_signed is None else is_signed
+    codes = code_range(bits, is_signed)
+    step = find_steps(seen.unsqueeze(0), codes, config.activation_range, config.percentile)
+    return step.item(), bits, is_signed
 
 
 def _quantize_weight(
