@@ -19,13 +19,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "errors": (
         "ArtefactError BackendError CapacityError ConfigError ConvergenceError CrossloomError DataError GraphError "
-        "MissingDependencyError ProgramError RunError SpecError UnsupportedOperationError"
+        "MissingDependencyError ProgramError RunError SpecError TrainingError "
+        "UnsupportedOperationError"
     ),
     "spec": "SystemSpec Wires list_devices list_systems load_device load_system BitSerial MultiLevel Pulse",
     "units": "format_si",
     "graph": "Graph simplify trace",
     "graph.onnx": "import_onnx",
-    "quant": "QuantConfig QuantizedGraph quantize",
+    "quant": "LearnedLayer QuantConfig QuantizedGraph quantize",
     "mapping": (
         "DifferentialPair LayerMappingConfig MappedGraph MappingConfig OffsetColumn SignMagnitude TwosComplement "
         "Whole map_graph"
@@ -42,6 +43,14 @@ _HOMES = {
     "calibration": (
         "Calibration CalibrationConfig CalibrationPlan calibrate choose_integration_times measure_errors "
         "plan_calibration"
+    ),
+    "training": (
+        "AnalogConfig AnalogConv1d AnalogConv2d AnalogConv3d AnalogLinear analog_summary convert_to_analog "
+        "convert_to_digital load_learned save_learned "
+        "ConverterClipping ConverterOffsets DropConnect IrDrop OutputNoise ProgrammingErrors ReadNoise StuckCells "
+        "TrainingConfig TrainingResult WeightNoise evaluate_accuracy measure_output_noise reestimate_norms "
+        "scale_effects train InPlace MixedPrecision OnChipConfig OnChipResult SignUpdate TikiTaka learn_on_chip "
+        "InTheLoopConfig InTheLoopResult LayerByLayerConfig program_in_the_loop tune_in_the_loop"
     ),
     "fitting": "DeviceFit FitConfig fit_device",
     "pipeline": "MaintenanceReport RefreshConfig Waterfall compile maintain simulate waterfall",

@@ -105,7 +105,12 @@ def test_forward_is_the_macro_function(mode, window):
     answer, _ = call(product, values, matrix, input_step, weight_step, 0.0713)
     gain = torch.tensor([0.0713], dtype=torch.float64)
     function = macro_function(
-        EffectiveArray(matrix.detach().double().T), gain, None, product.inputs, product.dac, ReadoutSpec(bits=4)
+        EffectiveArray(matrix.detach().double().T),
+        gain,
+        None,
+        product.inputs,
+        product.dac,
+        ReadoutSpec(bits=4),
     )
     codes = product.codes((values.detach() / input_step).round().clamp(-7, 7))
     expected = function(codes).sums / gain.float() * (weight_step.double() * input_step.double()).float()

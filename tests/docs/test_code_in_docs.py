@@ -14,6 +14,8 @@ PAGES = [
     "docs/programming.md",
     "docs/converters.md",
     "docs/synaptogen.md",
+    "docs/on_chip_learning.md",
+    "docs/training.md",
 ]
 
 

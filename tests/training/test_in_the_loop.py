@@ -24,7 +24,7 @@ from crossloom.training import InTheLoopConfig, LayerByLayerConfig, program_in_t
 from crossloom.training.in_the_loop.reading import read_back
 from crossloom.training.in_the_loop.selected import rectangles
 
-QUICK = InTheLoopConfig(epochs=2, digital_epochs=1, batch_size=16)
+QUICK = InTheLoopConfig(epochs=2, digital_epochs=1, learning_rate=0.02)
 
 
 def _straight(value: torch.Tensor, exact: torch.Tensor) -> torch.Tensor:

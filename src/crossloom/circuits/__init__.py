@@ -6,6 +6,7 @@ from crossloom.circuits.crossbar import Crossbar
 from crossloom.circuits.curved_macro import CurvedMacroFunction
 from crossloom.circuits.curves import Curve, in_series, make_curve
 from crossloom.circuits.drivers import Drivers, draw_drivers, make_drivers, wiring_of_rows
+from crossloom.circuits.gradients import multiply
 from crossloom.circuits.inputs import Cycles, cycle_weights, expand
 from crossloom.circuits.linearity import (
     differential_nonlinearity,
@@ -14,11 +15,12 @@ from crossloom.circuits.linearity import (
     ramp_test,
     sine_test,
 )
-from crossloom.circuits.macro import MacroFunction, macro_function
+from crossloom.circuits.macro import MacroFunction, add_up, macro_function
 from crossloom.circuits.product import product
 from crossloom.circuits.readout import convert, count_codes
 from crossloom.circuits.region import CellNoise, RegionCells, is_linear, series_resistance
 from crossloom.circuits.staircase import Staircase, make_staircase
+from crossloom.circuits.straight_through import TrainedProduct
 from crossloom.circuits.transitions import ideal_transitions, ramp_transitions, sar_transitions
 from crossloom.circuits.wires import approximate_conductance, effective_conductance
 
@@ -34,7 +36,9 @@ __all__ = [
     "MacroFunction",
     "RegionCells",
     "Staircase",
+    "TrainedProduct",
     "WiredNoise",
+    "add_up",
     "approximate_conductance",
     "convert",
     "count_codes",
@@ -54,6 +58,7 @@ __all__ = [
     "make_curve",
     "make_drivers",
     "make_staircase",
+    "multiply",
     "product",
     "ramp_test",
     "ramp_transitions",
