@@ -56,9 +56,9 @@ def noisy_system() -> xl.SystemSpec:
 
 def analog(options: argparse.Namespace, noise: OutputNoise | None) -> nn.Module:
     """The pretrained network on these chips, with its steps set."""
-    config = AnalogConfig(
-        per_channel=True, weight_bits=8, activation_bits=8, effects=(noise,) if noise else ()
-    )
+    # The noise was measured in codes, at these steps: were they learned, a layer could shrink its noise by its gain.
+    effects = (noise,) if noise else ()
+    config = AnalogConfig(weight_bits=8, activation_bits=8, learns_steps=False, effects=effects)
     model = convert_to_analog(network("resnet20", options.weights), noisy_system(), config)
     begin(model, load_split(options.data, "train", CALIBRATION_IMAGES).inputs)
     return model

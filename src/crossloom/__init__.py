@@ -46,7 +46,7 @@ _HOMES = {
     ),
     "training": (
         "AnalogConfig AnalogConv1d AnalogConv2d AnalogConv3d AnalogLinear analog_summary convert_to_analog "
-        "convert_to_digital load_learned save_learned "
+        "convert_to_digital load_learned noisy save_learned "
         "ConverterClipping ConverterOffsets DropConnect IrDrop OutputNoise ProgrammingErrors ReadNoise StuckCells "
         "TrainingConfig TrainingResult WeightNoise evaluate_accuracy measure_output_noise reestimate_norms "
         "scale_effects train InPlace MixedPrecision OnChipConfig OnChipResult SignUpdate TikiTaka learn_on_chip "

@@ -54,7 +54,9 @@ def weights_of(plain: nn.Module) -> list[str]:
 
 
 __all__ = [
+    "ANALOG_KINDS",
     "ANALOG_OF",
+    "PLAIN_KINDS",
     "SEVERAL_OF",
     "AnalogLayer",
     "AnalogModule",
