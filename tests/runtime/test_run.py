@@ -168,7 +168,7 @@ def test_hooks_see_inputs_ideal_and_chip_outputs_batch_by_batch():
 
 def test_hooks_on_ideal_chips_see_no_error():
     chips, seen = program_graph(CHAIN, CHAIN_INPUTS, IDEAL), []
-    run(chips, CHAIN_INPUTS, hooks={"layer1": seen.append, "layer2": seen.append})
+    run(chips, CHAIN_INPUTS, batch_size=64, hooks={"layer1": seen.append, "layer2": seen.append})
     assert len(seen) == 4
     assert all(torch.equal(probe.ideal, probe.chip) for probe in seen)
 

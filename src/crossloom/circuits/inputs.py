@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import torch
 
-from crossloom.hardware import Codes, InputFormat, WindowedCodes
-from crossloom.spec import BitSerial, DacSpec, Pulse
+from crossloom.circuits.product import channels_last
+from crossloom.hardware import Codes, DenseCodes, InputFormat, WindowedCodes
+from crossloom.spec import BitSerial, DacSpec, MultiLevel, Pulse
 
 
 @dataclass(frozen=True)
@@ -23,21 +24,32 @@ class Cycles:
         return len(self.weights)
 
 
-def expand(codes: Codes, inputs: InputFormat, dac: DacSpec) -> Cycles:
+def expand(codes: Codes, inputs: InputFormat, dac: DacSpec, is_for_product: bool = False) -> Cycles:
     """Split integer codes into the pulses of `inputs.mode` that the drivers can do.
 
     Signed drivers take sign and magnitude together. Drivers without a sign take two's complement in
-    bit-serial mode, and the positive and the negative part one after the other in the other modes.
+    bit-serial mode, and the positive and the negative part one after the other in the other modes. Every cycle
+    lies in memory in the order of `codes`, or, `is_for_product`, in the one in which its product is fastest.
     """
     if isinstance(inputs.mode, Pulse) and isinstance(codes, WindowedCodes):
         codes = codes.dense()
+    dtype = codes.values.dtype
+    if not isinstance(inputs.mode, MultiLevel):
+        codes = codes.with_values(codes.values.to(_narrowest(inputs)))
+    if is_for_product and inputs.num_cycles(dac) > 1:
+        codes = channels_last(codes)
     values, weights = _split(codes.values, inputs, dac)
-    return Cycles(codes.with_values(values.flatten(0, 1)), weights)
+    return Cycles(codes.with_values(values.flatten(0, 1).to(dtype)), weights.to(dtype))
 
 
 def cycle_weights(inputs: InputFormat, dac: DacSpec) -> torch.Tensor:
     """How much every input cycle counts, [cycle]."""
-    return _split(torch.zeros(0, 0), inputs, dac)[1]
+    return expand(DenseCodes(torch.zeros(0, 0), 0), inputs, dac).weights
+
+
+def _narrowest(inputs: InputFormat) -> torch.dtype:
+    """The narrowest integers that hold the codes: the fewer bytes, the faster they are taken apart."""
+    return torch.int8 if inputs.largest < 2**7 else torch.int16 if inputs.largest < 2**15 else torch.int32
 
 
 def _split(values: torch.Tensor, inputs: InputFormat, dac: DacSpec) -> tuple[torch.Tensor, torch.Tensor]:
@@ -68,18 +80,16 @@ def _bit_serial(values: torch.Tensor, bits: int, width: int) -> tuple[torch.Tens
 
 def _twos_complement(values: torch.Tensor, bits: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Digits of the low bits - 1 bits, then the sign bit, which counts -2^(bits - 1)."""
-    negative = (values < 0).to(values.dtype)
     top = 2 ** (bits - 1)
-    digits, weights = _digits(values + top * negative, bits - 1, width)
+    digits, weights = _digits(values & (top - 1), bits - 1, width)
+    negative = (values >> (bits - 1)).neg_()
     return torch.cat([digits, negative.unsqueeze(1)], 1), torch.cat([weights, weights.new_full((1,), -top)])
 
 
 def _digits(values: torch.Tensor, bits: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-    shifts = torch.arange(0, bits, width, device=values.device, dtype=torch.int32)
-    whole = values.to(torch.int32).unsqueeze(1)
-    shape = (1, -1, *[1] * (values.dim() - 1))
-    digits = (whole >> shifts.view(shape)).bitwise_and_(2**width - 1)
-    return digits.to(values.dtype), (2.0**shifts).to(values.dtype)
+    shifts = torch.arange(0, bits, width, device=values.device, dtype=values.dtype)
+    digits = values.unsqueeze(1) >> shifts.view(1, -1, *[1] * (values.dim() - 1))
+    return digits.bitwise_and_(2 ** min(width, bits) - 1), 2.0**shifts
 
 
 def _pulses(values: torch.Tensor, longest: int, is_rotated: bool) -> tuple[torch.Tensor, torch.Tensor]:
@@ -88,6 +98,7 @@ def _pulses(values: torch.Tensor, longest: int, is_rotated: bool) -> tuple[torch
     cycle = torch.arange(longest, device=values.device, dtype=values.dtype)
     place = cycle.view(1, -1, *[1] * (values.dim() - 1))
     if is_rotated:
-        starts = (counts.double().cumsum(1) - counts).remainder(longest).to(values.dtype)
+        starts = (counts.cumsum(1) - counts).remainder(longest).to(values.dtype)
         place = (place - starts.unsqueeze(1)).remainder(longest)
-    return (place < counts.unsqueeze(1)) * values.sign().unsqueeze(1), values.new_ones(longest)
+    is_on = (counts.unsqueeze(1) - place).clamp_(0, 1)
+    return is_on.mul_(values.sign().unsqueeze(1)), values.new_ones(longest)

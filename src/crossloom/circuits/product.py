@@ -28,6 +28,24 @@ def product(codes: Codes, weights: torch.Tensor, bias: torch.Tensor | None = Non
     return sums if bias is None else sums + bias.view(-1, *[1] * (sums.dim() - 2))
 
 
+def memory_order(values: torch.Tensor) -> torch.memory_format:
+    """How values lie in memory: in the order of their axes, unless they are images with channels last."""
+    is_by_pixel = values.dim() == 4 and not values.is_contiguous()
+    is_by_pixel = is_by_pixel and values.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if is_by_pixel else torch.contiguous_format
+
+
+def channels_last(codes: Codes) -> Codes:
+    """The same images with the channels of a pixel side by side in memory, where convolutions are faster that way."""
+    values = codes.values
+    if not isinstance(codes, WindowedCodes) or codes.window.num_axes != 2 or values.device.type != "cpu":
+        return codes
+    if memory_order(values) == torch.channels_last:
+        return codes
+    by_pixel = values.flatten(2).transpose(1, 2).contiguous()  # three times as fast as asking for the format
+    return codes.with_values(by_pixel.unflatten(1, values.shape[2:]).movedim(-1, 1))
+
+
 def _convolve(codes: WindowedCodes, weights: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
     window = codes.window
     kernels = weights.view(len(weights), codes.values.shape[1], *window.kernel)

@@ -2,6 +2,7 @@
 
 import torch
 
+from crossloom.circuits.product import memory_order
 from crossloom.circuits.staircase import Staircase
 from crossloom.hardware import CodeCounts
 
@@ -28,7 +29,10 @@ def count_codes(codes: torch.Tensor, code_range: tuple[int, int] | None) -> Code
     if code_range is None or code_range[1] - code_range[0] >= 2**16:
         return None
     lowest, highest = code_range
-    shifted = (codes.detach() - lowest).to(torch.int64).flatten()
+    in_memory = codes.detach()
+    if memory_order(in_memory) == torch.channels_last:
+        in_memory = in_memory.movedim(1, -1)
+    shifted = (in_memory - lowest).to(torch.uint8 if highest - lowest < 2**8 else torch.int32).flatten()
     return CodeCounts(lowest, torch.bincount(shifted, minlength=highest - lowest + 1).cpu())
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 from typing import Literal
 
 import torch
@@ -23,7 +24,8 @@ from crossloom.runtime.samples import SampleLayout, join, sample_layouts
 Batch = torch.Tensor | tuple[torch.Tensor, ...]
 Mode = Literal["chip", "integer", "float"]
 Hook = Callable[[LayerProbe], None]
-_BATCH = 64
+_STEP, _MOST_STEPS = 32, 8  # read noise is drawn for 32 samples at a time
+_LIVELY = 2**19  # numbers; larger values leave the cache, and come in fresh memory every time
 
 
 @saved
@@ -76,7 +78,7 @@ def run(
     Args:
         inputs: a tensor [sample, ...], or a tuple of them for several inputs.
         batch_size: samples that go through together; the answers do not depend on it. None takes what the
-            model fixes, or 64.
+            model fixes, or 32 to 256, the fewer the larger the model's values are.
         mode: where layers run: on the chip, in the integer interpreter, or in float.
         modes: the same for single layers by name.
         hooks: called with a layer's input, ideal output and chip output, batch by batch.
@@ -89,7 +91,7 @@ def run(
     _check_chips(chips)
     graph = chips.placement.mapped.quantized.graph
     batch, fixed = _as_batch(inputs), _fixed_batch(graph.inputs)
-    batch_size = fixed or _BATCH if batch_size is None else batch_size
+    batch_size = fixed or _quick_batch(graph) if batch_size is None else batch_size
     placed = _modes(chips, mode, modes or {})
     _check(graph, batch, batch_size, placed, hooks or {}, stop_at)
     probe_samples = fixed if fixed and probe_samples else probe_samples
@@ -240,6 +242,13 @@ def _kind(value: object) -> str:
 def _fixed_batch(wanted: Sequence[Input]) -> int | None:
     """How many samples the model takes at a time, when it fixes that."""
     return next((node.shape[0] for node in wanted if node.shape and node.shape[0] is not None), None)
+
+
+def _quick_batch(graph: Graph) -> int:
+    """As many samples as keep a layer's values in the cache; with fewer, layers wait for Python."""
+    shapes = [node.shape for node in graph.nodes if node.shape is not None]
+    largest = max(prod(size or 1 for size in shape) for shape in shapes)
+    return _STEP * min(max(_LIVELY // (_STEP * largest), 1), _MOST_STEPS)
 
 
 def _check(
