@@ -13,7 +13,7 @@ from crossloom.testing.strategies import input_modes
 from crossloom.windows import Window
 
 SETTINGS = settings(max_examples=60, deadline=None)
-formats = st.builds(InputFormat, input_modes(), st.integers(2, 7), st.booleans())
+formats = st.builds(InputFormat, input_modes(), st.integers(2, 9), st.booleans())
 
 
 def codes_for(inputs: InputFormat, *shape: int, seed: int = 0) -> torch.Tensor:

@@ -166,6 +166,15 @@ def test_hooks_see_inputs_ideal_and_chip_outputs_batch_by_batch():
         assert not torch.equal(probe.ideal, probe.chip)
 
 
+@pytest.mark.parametrize(
+    ("width", "expected"), [(64, [256, 4]), (8192, [128, 128, 4]), (32768, [32] * 8 + [4])]
+)
+def test_left_to_itself_a_run_takes_fewer_samples_the_larger_they_are(width, expected):
+    chips, seen = program_graph(linear_graph(normal(2, width)), normal(4, width), IDEAL), []
+    run(chips, normal(260, width), probe_samples=0, hooks={"layer": seen.append})
+    assert [len(probe.inputs) for probe in seen] == expected
+
+
 def test_hooks_on_ideal_chips_see_no_error():
     chips, seen = program_graph(CHAIN, CHAIN_INPUTS, IDEAL), []
     run(chips, CHAIN_INPUTS, batch_size=64, hooks={"layer1": seen.append, "layer2": seen.append})

@@ -18,6 +18,7 @@ from crossloom.quant import finish, integer_matrix
 from crossloom.registry import did_you_mean
 from crossloom.runtime.counts import ActionCounts, total
 from crossloom.runtime.layer import LayerOnChips
+from crossloom.runtime.memory import keep_memory
 from crossloom.runtime.probe import LayerProbe, LayerQuality, measure
 from crossloom.runtime.samples import SampleLayout, join, sample_layouts
 
@@ -25,7 +26,7 @@ Batch = torch.Tensor | tuple[torch.Tensor, ...]
 Mode = Literal["chip", "integer", "float"]
 Hook = Callable[[LayerProbe], None]
 _STEP, _MOST_STEPS = 32, 8  # read noise is drawn for 32 samples at a time
-_LIVELY = 2**19  # numbers; larger values leave the cache, and come in fresh memory every time
+_LIVELY = 2**20  # numbers: larger values leave the cache
 
 
 @saved
@@ -96,6 +97,7 @@ def run(
     _check(graph, batch, batch_size, placed, hooks or {}, stop_at)
     probe_samples = fixed if fixed and probe_samples else probe_samples
     executor = _Executor(chips, placed, hooks or {}, stop_at)
+    keep_memory()
     with torch.no_grad():
         quality = executor.probe(tuple(part[:probe_samples] for part in batch), seed) if probe_samples else ()
         outputs = executor.run_all(batch, batch_size, seed)
