@@ -16,6 +16,7 @@ PAGES = [
     "docs/synaptogen.md",
     "docs/on_chip_learning.md",
     "docs/training.md",
+    "docs/resna.md",
 ]
 
 
