@@ -44,9 +44,9 @@ class Job:
         return f"{self.placement.stem}{level} {self.seed} {self.images}{calibrated}"
 
 
-def fingerprint(model: nn.Module) -> str:
-    """A name for the weights and what was learned with them, so that results of other weights are never taken."""
-    state = hashlib.sha256()
+def fingerprint(model: nn.Module, system: xl.SystemSpec) -> str:
+    """A name for weights, what was learned with them, and hardware, so that results of others are never taken."""
+    state = hashlib.sha256(system.model_dump_json().encode())
     for name, value in model.state_dict().items():
         state.update(name.encode() + value.contiguous().numpy().tobytes())
     state.update(repr([getattr(module, "learned", None) for module in model.modules()]).encode())
@@ -72,7 +72,7 @@ def evaluate_networks(
     inputs = load_split(options.data, "train", CALIBRATION_IMAGES).inputs
     jobs: dict[tuple[str, float | None], list[Job]] = {}
     for name, model in networks.items():
-        path = options.output / f"{name}-{fingerprint(model)}.xloom"
+        path = options.output / f"{name}-{fingerprint(model, system)}.xloom"
         if not path.exists():
             xl.compile(model, system, data=list(inputs.split(64))).save(path)
         for level in options.levels:

@@ -126,8 +126,10 @@ def test_weights_of_another_type_leave_steps_and_conductances_as_they_are(dtype,
     for matrix in analog_matrices(analog).values():
         assert {tensor.dtype for tensor in matrix.parameters()} == {torch.float32}
         held = matrix.hold(analog[0].weight if matrix is analog[0].matrix else analog[2].weight)
-        seen += [tile.conductance.dtype for tile in held.tiles if tile.conductance is not None]
-        assert all(tile.matrix.dtype == torch.float32 for tile in held.tiles)
+        seen += [
+            tile.conductance.dtype for tiles in held.copies for tile in tiles if tile.conductance is not None
+        ]
+        assert all(tile.matrix.dtype == torch.float32 for tiles in held.copies for tile in tiles)
     assert set(seen) <= {torch.float32, torch.float64}
     assert len(seen) == (2 if system is CHIP else 0)
     answer = analog(values)

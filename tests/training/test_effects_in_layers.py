@@ -8,7 +8,15 @@ from torch import nn
 from crossloom.errors import ConfigError
 from crossloom.mapping import MappingConfig
 from crossloom.spec import load_system
-from crossloom.training import AnalogConfig, Effect, ProgrammingErrors, ReadNoise, convert_to_analog
+from crossloom.training import (
+    AnalogConfig,
+    DropConnect,
+    Effect,
+    ProgrammingErrors,
+    ReadNoise,
+    WeightNoise,
+    convert_to_analog,
+)
 from flows import MACRO, noisy_system, normal
 
 
@@ -62,6 +70,45 @@ def test_row_copies_average_what_cells_do(effect):
         with torch.no_grad():
             spreads.append(torch.stack([noisy(values) - exact for _ in range(10)]).std().item())
     assert spreads[1] / spreads[0] == pytest.approx(0.5**0.5, rel=0.08)
+
+
+@pytest.mark.parametrize("effect", [ProgrammingErrors(), ReadNoise()], ids=lambda effect: effect.kind)
+def test_copies_average_what_cells_do(effect):
+    """4,096 answers of each of 10 passes, seed 0: standard deviations 1 : 1 / 2 within 8 %."""
+    system = noisy_system({f"{MACRO}.pairing": "rows"}, {"bits": 12}, programming_error=3e-6, read_noise=3e-6)
+    values, model, spreads = normal(128, 32), nn.Linear(32, 32), []
+    for copies in (1, 4):
+        exact = converted(model, values, system=system, copies=copies)(values)
+        noisy = converted(model, values, effect, system=system, copies=copies).train()
+        torch.manual_seed(0)
+        with torch.no_grad():
+            spreads.append(torch.stack([noisy(values) - exact for _ in range(10)]).std().item())
+    assert spreads[1] / spreads[0] == pytest.approx(0.5, rel=0.08)
+
+
+@pytest.mark.parametrize(
+    "effect", [WeightNoise(sigma=0.05), DropConnect(probability=0.1)], ids=lambda effect: effect.kind
+)
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        {"slicing": "sign_magnitude", "bits_per_cell": 1},
+        {"encoding": "offset_column"},
+        {"encoding": "offset_column", "slicing": "twos_complement", "bits_per_cell": 1},
+        {"copies": 2},
+    ],
+    ids=str,
+)
+def test_errors_of_weights_do_not_depend_on_how_weights_lie_in_cells(effect, mapping):
+    """4,096 answers of each of 20 passes on ideal converters, seed 0: standard deviations within 5 %."""
+    values, model, spreads = normal(128, 32), nn.Linear(32, 32), []
+    for chosen in ({}, mapping):
+        exact = converted(model, values, system=load_system("ideal"), **chosen)(values)
+        noisy = converted(model, values, effect, system=load_system("ideal"), **chosen).train()
+        torch.manual_seed(0)
+        with torch.no_grad():
+            spreads.append(torch.stack([noisy(values) - exact for _ in range(20)]).std().item())
+    assert spreads[1] == pytest.approx(spreads[0], rel=0.05)
 
 
 def test_an_effect_that_finds_nothing_is_refused_when_layers_are_made():

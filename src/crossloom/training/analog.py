@@ -10,7 +10,7 @@ from torch import nn
 from crossloom.errors import ConfigError
 from crossloom.hardware import Codes, WindowedCodes
 from crossloom.quant import LearnedLayer
-from crossloom.training.cells import cells_of, decode, matrix_of_cells
+from crossloom.training.cells import cells_of, decode, matrix_of_cells, planes_of
 from crossloom.training.config import AnalogConfig
 from crossloom.training.effects import (
     CellEffect,
@@ -28,7 +28,13 @@ from crossloom.training.quantisers import (
     scale_gradient,
     step_scale,
 )
-from crossloom.training.starting import check_may_begin, first_gain, first_input_step, is_one_of_several
+from crossloom.training.starting import (
+    check_first_batch,
+    check_may_begin,
+    first_gain,
+    first_input_step,
+    is_one_of_several,
+)
 from crossloom.training.uncompiled import uncompiled
 from crossloom.windows import Window
 
@@ -51,10 +57,10 @@ class Tile:
 class Held:
     """A matrix in cells, as one pass has them: errors are drawn, and stay the same for every read.
 
-    effects: those that every conversion draws anew.
+    copies: of every row of tiles; answers are averaged over them.  effects: those that every conversion draws anew.
     """
 
-    tiles: tuple[Tile, ...]
+    copies: tuple[tuple[Tile, ...], ...]
     effects: tuple[SumEffect, ...]
 
 
@@ -76,7 +82,8 @@ class AnalogMatrix(nn.Module):
         step = first_weight_step(
             weight, plan.largest_weight, config.per_channel, config.weight_percentile, plan.is_binary
         )
-        device, learns = weight.device, config.learns_steps
+        # A layer that is frozen stays as it is, and so do the steps that make integers of its weights.
+        device, learns = weight.device, config.learns_steps and weight.requires_grad
         self.weight_step = nn.Parameter(step.to(device).float(), learns)
         self.input_step = nn.Parameter(torch.ones((), device=device), learns)
         has_codes = plan.macro.readout.code_range is not None
@@ -87,7 +94,7 @@ class AnalogMatrix(nn.Module):
     def extra_repr(self) -> str:
         bits = f"weight_bits={self.plan.scheme.weight_bits}, activation_bits={self.plan.activation_bits}"
         effects = ", ".join(map(repr, self.effects))
-        return f"{bits}, {self.plan.scheme.input_mode.kind}, effects=({effects})"
+        return f"{bits}, {self.plan.scheme.input_mode.kind}, hardware={self.plan.digest}, effects=({effects})"
 
     def set_noise_share(self, share: float) -> None:
         """Turn all effects to this share of their strength, 0 (off) to 1."""
@@ -110,9 +117,13 @@ class AnalogMatrix(nn.Module):
         return self.read(values, self.hold(weight))
 
     def begin(self, values: torch.Tensor, weight: torch.Tensor) -> None:
-        """Let these values set the steps, unless a batch has done so before."""
+        """Let these values set the steps, unless a batch has done so before.
+
+        Raises DataError when there are none, or values or weights are not finite: steps would be wrong for ever.
+        """
         if not self.is_ready:
             check_may_begin(self.plan.name, self.training, self.__dict__.get("_is_replica", False))
+            check_first_batch(self.plan.name, values, weight)
             integers = self.integers(weight.detach().float()).flatten(1)
             self._begin(self._laid_out(values.detach().float()), integers)
         elif is_one_of_several() and bool(self.has_sign) != self.plan.activations_are_signed:
@@ -122,15 +133,20 @@ class AnalogMatrix(nn.Module):
         """The cells of `weight` [output, ...]: what goes wrong with them is drawn now, for all reads of one pass."""
         integers = self.integers(weight.float()).flatten(1)
         effects = self._active_effects()
-        tiles = tuple(self._tile(integers, span, effects) for span in self.plan.spans)
+        differs = any(not isinstance(effect, MatrixEffect) for effect in effects)
+        copies = self.plan.scheme.copies if differs else 1
+        tiles = tuple(self._tiles(integers, span, effects, copies) for span in self.plan.spans)
         return Held(tiles, tuple(effect for effect in effects if isinstance(effect, SumEffect)))
 
     def read(self, values: torch.Tensor, held: Held) -> torch.Tensor:
         """The products of `values`, as `forward` takes them, with what is held. The steps must have been set."""
         laid_out = self._laid_out(values.float())
-        tiles = zip(self.plan.spans, held.tiles, strict=True)
-        answers = [self._answer(laid_out, span, tile, held.effects) for span, tile in tiles]
-        answer = answers[0] if len(answers) == 1 else torch.stack(answers).sum(0)
+        answers = [
+            self._answer(laid_out, span, tile, held.effects)
+            for span, copies in zip(self.plan.spans, held.copies, strict=True)
+            for tile in copies
+        ]
+        answer = answers[0] if len(answers) == 1 else torch.stack(answers).sum(0) / len(held.copies[0])
         return answer.to(values.dtype) if values.is_floating_point() else answer
 
     def steps(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
@@ -198,29 +214,36 @@ class AnalogMatrix(nn.Module):
             return values
         return WindowedCodes(values, len(values), window).dense().values
 
-    def _tile(self, integers: torch.Tensor, span: tuple[int, int], effects: tuple[Effect, ...]) -> Tile:
-        """What one row of tiles holds."""
+    def _tiles(
+        self, integers: torch.Tensor, span: tuple[int, int], effects: tuple[Effect, ...], copies: int
+    ) -> tuple[Tile, ...]:
+        """What the copies of one row of tiles hold: errors of weights are shared, those of cells are not."""
         plan, groups = self.plan, self.plan.shape.groups
         window = plan.shape.window if plan.is_cut_between_channels else None
         integers = integers[:, span[0] : span[1]]
         has_cells = not plan.is_whole or any(isinstance(effect, CellEffect) for effect in effects)
         if plan.is_dense(has_cells):
             integers, groups = _block_diagonal(integers, groups), 1
-        matrix, conductance = integers, None
-        if has_cells:
-            conductance = self._cells(integers, effects)
-            matrix = matrix_of_cells(plan, conductance)
+        disturbed = integers
         for effect in effects:
             if isinstance(effect, MatrixEffect):
-                matrix = effect.on_matrix(matrix, plan.largest_weight)
-        return Tile(matrix, conductance, window, groups)
+                disturbed = effect.on_matrix(disturbed, plan.largest_weight)
+        if not has_cells:
+            return (Tile(disturbed, None, window, groups),) * copies
+        error = None if disturbed is integers else planes_of(plan, disturbed - integers)
+        tiles = []
+        for _ in range(copies):
+            conductance = self._cells(integers, effects)
+            matrix = matrix_of_cells(plan, conductance)
+            tiles.append(Tile(matrix if error is None else matrix + error, conductance, window, groups))
+        return tuple(tiles)
 
     def _answer(
         self, values: torch.Tensor, span: tuple[int, int], tile: Tile, effects: tuple[SumEffect, ...]
     ) -> torch.Tensor:
         """What one row of tiles answers."""
         shape, (start, stop) = self.plan.shape, span
-        num_values = values[0].numel()
+        num_values = values.shape[1:].numel()
         if stop - start < shape.inputs_per_group:
             size = tile.window.size if tile.window else 1
             values = _part_of_groups(values, shape.groups, start, stop, size)

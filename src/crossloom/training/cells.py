@@ -31,6 +31,17 @@ def decode(plan: LayerPlan, sums: torch.Tensor) -> torch.Tensor:
     return plan.scheme.decode(sums).to(sums.dtype)
 
 
+def planes_of(plan: LayerPlan, weight: torch.Tensor) -> torch.Tensor:
+    """What converters multiply by, [converted output, input], so that `weight` [output, input] comes out decoded.
+
+    Of all such matrices that with the smallest numbers, and nothing in a reference column.
+    """
+    counts = weight.new_tensor(plan.scheme.coefficients)
+    planes = (counts / counts.square().sum()).view(-1, 1, 1) * weight
+    reference = weight.new_zeros(plan.scheme.num_reference_outputs, weight.shape[1])
+    return torch.cat([planes.flatten(0, 1), reference])
+
+
 def _linear_levels(plan: LayerPlan, weight: torch.Tensor) -> torch.Tensor:
     """Levels whose derivatives by `weight` [input, output] are those that training uses; their values mean nothing."""
     scheme = plan.scheme

@@ -21,8 +21,8 @@ class AnalogLinear(nn.Module):
         self.matrix = matrix
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        products = self.matrix(values.reshape(-1, values.shape[-1]), self.weight)
-        products = products.view(*values.shape[:-1], -1)
+        products = self.matrix(values.reshape(values.shape[:-1].numel(), values.shape[-1]), self.weight)
+        products = products.view(*values.shape[:-1], self.out_features)
         return products if self.bias is None else products + self.bias.to(products.dtype)
 
     @staticmethod
@@ -50,6 +50,9 @@ class _AnalogConvolution(nn.Module):
     def __init__(self, plain: Any, matrix: AnalogMatrix) -> None:
         super().__init__()
         self.options = _options(plain)
+        for name, value in self.options.items():  # models read stride, out_channels and their like
+            if name != "bias":
+                setattr(self, name, value)
         self.weight, self.bias = plain.weight, plain.bias
         self.pads, self.pad_mode = _pads(plain), plain.padding_mode
         self.matrix = matrix

@@ -47,16 +47,20 @@ def load_learned(model: nn.Module, path: str | Path) -> nn.Module:
     missing = [name for name in layers if name not in modules]
     if missing:
         raise ArtefactError(f"{path} is of another network: it has a layer {missing[0]!r}, the model has not")
-    for name, fields in layers.items():
-        learned = LearnedLayer(weight_step=tensors.pop(f"{name}.weight_step"), **fields)
+    learned = {
+        name: LearnedLayer(weight_step=tensors.pop(f"{name}.weight_step"), **fields)
+        for name, fields in layers.items()
+    }
+    for name, layer in learned.items():
         integers = tensors[f"{name}.weight"]
-        step = learned.weight_step.view(-1, *[1] * (integers.dim() - 1))
+        step = layer.weight_step.view(-1, *[1] * (integers.dim() - 1))
         tensors[f"{name}.weight"] = (integers.double() * step).float()
-        modules[name].learned = learned  # type: ignore[assignment]
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
         raise ArtefactError(f"{path} is of another network: {' '.join(str(error).split())}") from None
+    for name, layer in learned.items():
+        modules[name].learned = layer  # type: ignore[assignment]
     return model
 
 

@@ -1,5 +1,6 @@
 """How one layer lies on macros: what of the mapping training has to know."""
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -70,6 +71,12 @@ class LayerPlan:
         return self.shape.groups > 1 and (has_cells or is_pulse or not self.is_cut_between_channels)
 
     @cached_property
+    def digest(self) -> str:
+        """A name for hardware, mapping and integers: networks trained on others are others."""
+        known = (self.scheme, self.macro, self.largest_weight, self.is_binary, self.spans, self.is_quick)
+        return hashlib.blake2b(repr(known).encode(), digest_size=4).hexdigest()
+
+    @cached_property
     def unit_gain(self) -> float:
         """Codes per unit of a sum of products at integration time 1."""
         return self.macro.gain(1.0, self.scheme.level_step) * self.scheme.row_copies
@@ -114,6 +121,15 @@ def plan_layer(
         raise ConfigError(
             f"{name}: {weight_bits}-bit weights hold integers up to {widest}, not largest_weight = "
             f"{largest_weight}; raise weight_bits or lower it"
+        )
+    if macro.readout.code_range is not None and not choices.is_range_left_to_data:
+        raise ConfigError(
+            f"{name}: training learns the range of every converter; leave integration_time and full_scale out of its "
+            "mapping, and give them to compile alone if they must be"
+        )
+    if not shape.num_weights:
+        raise ConfigError(
+            f"{name}: has no weights, {shape.inputs_per_group} x {shape.num_outputs}; list it in digital"
         )
     scheme = make_scheme(choices, weight_bits, macro, activation_bits - activations_are_signed)
     blocks = cut_matrix(

@@ -4,7 +4,7 @@ import torch
 from torch import distributed
 
 from crossloom.circuits import TrainedProduct, add_up, expand, multiply
-from crossloom.errors import ConfigError
+from crossloom.errors import ConfigError, DataError
 from crossloom.quant import find_steps
 
 _MAX_VALUES = 2**16
@@ -55,3 +55,16 @@ def check_may_begin(name: str, is_training: bool, is_replica: bool) -> None:
             f"{name}: several copies train, and no batch has set its steps; call begin(model, inputs), or give "
             "convert_to_analog data, before wrapping the model"
         )
+
+
+def check_first_batch(name: str, values: torch.Tensor, weight: torch.Tensor) -> None:
+    """DataError unless there are values, and they and the weights are finite."""
+    if not values.numel():
+        raise DataError(
+            f"{name}: an empty batch cannot set its steps, got {list(values.shape)}; give some samples"
+        )
+    for what, tensor in (("inputs", values), ("weights", weight)):
+        if not tensor.isfinite().all():
+            raise DataError(
+                f"{name}: {what} hold NaN or infinity, which would spoil its steps for ever; mend them"
+            )

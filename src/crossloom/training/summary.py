@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from torch import nn
+from torch.nn.modules.conv import _ConvTransposeNd as _Transposed
 
 from crossloom.circuits import cycle_weights
 from crossloom.mapping import cut_matrix
@@ -139,6 +140,8 @@ def _digital(model: nn.Module) -> Iterator[str]:
 def _reason(module: nn.Module) -> str:
     if is_convertible(module):
         return "left digital"
+    if isinstance(module, _Transposed):
+        return "transposed convolutions run on the digital unit"
     for kind in PLAIN_KINDS:
         if isinstance(module, kind):
             return f"a subclass of {kind.__name__}, which may compute something else"

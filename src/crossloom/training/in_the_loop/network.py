@@ -10,7 +10,7 @@ from crossloom.graph import Interpreter, Matrix
 from crossloom.hardware import Draw
 from crossloom.programming import LayerCorrection, ProgrammedChips
 from crossloom.progress import track
-from crossloom.quant import finish, integer_matrix
+from crossloom.quant import finish, integer_sums
 from crossloom.runtime import LayerOnChips, sample_layouts
 from crossloom.training.in_the_loop.layer import LoopLayer
 from crossloom.training.in_the_loop.tail import Tail, cut_tail
@@ -35,36 +35,42 @@ class Part:
 
 
 class LoopNetwork(nn.Module):
-    """The graph of a placement, with the layers of `part` trained. `num_mvms` counts what the chips multiply."""
+    """The graph of a placement, with the layers of `part` trained. `num_mvms` counts what the chips multiply.
+
+    layers: those that are trained, by name.  behind: those that stay, and that gradients pass on their way to trained
+    ones; until it is read back, their model is that of their integers.
+    """
 
     def __init__(
         self, chips: ProgrammedChips, part: Part, layers: Mapping[str, LoopLayer] | None = None
     ) -> None:
         super().__init__()
         mapped = chips.placement.mapped
-        self._graph, self._part, self.num_mvms = mapped.quantized.graph, part, 0
+        self._quantized, self._part, self.num_mvms = mapped.quantized, part, 0
+        self._graph = mapped.quantized.graph
         nodes = {node.name: node for node in self._graph.matrices}
         found = corrections_of(chips)
-        self.layers = {
+        self.tail: Tail = cut_tail(self._graph, part.trained)
+        loop_layers = {
             name: (layers or {}).get(name)
             or LoopLayer(
-                nodes[name],
+                node,
                 mapped.quantized.layers[name],
                 found.get(name, LayerCorrection()),
                 name in part.cells,
                 name in part.digital,
             )
-            for name in nodes
-            if name in part.trained
+            for name, node in nodes.items()
+            if name in self.tail.changing
         }
+        self.layers = {name: layer for name, layer in loop_layers.items() if name in part.trained}
+        self.behind = {name: layer for name, layer in loop_layers.items() if name not in part.trained}
         self.trained = nn.ModuleList(self.layers.values())
         self._on_chips = {
             name: LayerOnChips(chips.placement, node, chips.backend, found.get(name))
             for name, node in nodes.items()
             if name in part.on_chips
         }
-        self._integer = integer_matrix(mapped.quantized)
-        self.tail: Tail = cut_tail(self._graph, part.trained)
         self._interpreter = Interpreter(self.tail.graph, self._matrix)
         self._layouts = sample_layouts(self._graph)
         self._draw, self._num_samples = Draw(0), 1
@@ -111,17 +117,21 @@ class LoopNetwork(nn.Module):
         return found[0] if found else None
 
     def _matrix(self, node: Matrix, values: torch.Tensor) -> torch.Tensor:
-        layer = self.layers.get(node.name)
-        if node.name not in self._on_chips:
-            return layer(values, None) if layer is not None else self._integer(node, values)
-        sums = self._sums(node, values.detach())
+        layer, is_on_chips = self.layers.get(node.name), node.name in self._on_chips
         if layer is not None:
-            return layer(values, sums)
-        return finish(node, self._on_chips[node.name].layer, sums).to(values.dtype)
+            return layer(values, self._sums(node, values.detach()) if is_on_chips else None)
+        sums, behind = self._sums(node, values.detach()), self.behind.get(node.name)
+        if behind is not None and values.requires_grad:
+            return behind(values, sums).to(values.dtype)
+        stays = self._on_chips[node.name].layer if is_on_chips else self._quantized.layers[node.name]
+        return finish(node, stays, sums).to(values.dtype)
 
     @torch.no_grad()
     def _sums(self, node: Matrix, values: torch.Tensor) -> torch.Tensor:
-        """What the chips answer, in the layout of the node's output."""
+        """What the chips answer, or exact integers of a layer in no cells, in the layout of the node's output."""
+        if node.name not in self._on_chips:
+            integers = self._quantized.layers[node.name]
+            return integer_sums(node, integers, integers.quantize_input(values))
         layer = self._on_chips[node.name]
         order = layer.order(values, self._layouts.get(node.source), self._num_samples)
         codes = layer.codes(values, order)

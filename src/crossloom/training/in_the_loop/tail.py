@@ -9,11 +9,13 @@ from crossloom.graph import Digital, Graph, Input, Matrix, Node, NodeRef
 class Tail:
     """A graph that starts at values that no trained layer changes.
 
-    frontier: names of those values in the whole graph; the graph's inputs in this order.
+    frontier: names of those values in the whole graph; the graph's inputs in this order.  changing: the trained
+    matrices, and everything that depends on one.
     """
 
     graph: Graph
     frontier: tuple[str, ...]
+    changing: frozenset[str]
 
 
 def cut_tail(graph: Graph, trained: frozenset[str]) -> Tail:
@@ -27,12 +29,13 @@ def cut_tail(graph: Graph, trained: frozenset[str]) -> Tail:
     for node in graph.nodes:
         if node.name in trained or any(name in live for name in _sources(node)):
             live.add(node.name)
+    changing = frozenset(live)
     frontier = _frontier(graph, nodes, live)
     if not all(_has_samples_in_front(nodes[name]) for name in frontier):
-        return Tail(graph, tuple(node.name for node in graph.inputs))
+        return Tail(graph, tuple(node.name for node in graph.inputs), changing)
     inputs = tuple(_as_input(nodes[name]) for name in frontier)
     kept = tuple(node for node in graph.nodes if node.name in live and not isinstance(node, Input))
-    return Tail(replace(graph, nodes=(*inputs, *kept)), frontier)
+    return Tail(replace(graph, nodes=(*inputs, *kept)), frontier, changing)
 
 
 def _frontier(graph: Graph, nodes: dict[str, Node], live: set[str]) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from crossloom.training.in_the_loop.config import (
     LastLayer,
     NamedLayers,
 )
+from crossloom.training.in_the_loop.layer import LoopLayer
 from crossloom.training.in_the_loop.learning import Learner, check_data, measure_accuracy, wanted_answers
 from crossloom.training.in_the_loop.ledger import Ledger
 from crossloom.training.in_the_loop.network import LoopNetwork, Part, corrections_of
@@ -115,9 +116,9 @@ class _Session:
         self._network = LoopNetwork(chips, part)
         self._answers = wanted_answers(chips.placement.mapped.quantized, data, config.objective)
         self._cells: dict[int, torch.Tensor] = {}
-        for layer in self._network.layers.values():
-            everything = torch.ones_like(layer.readback, dtype=torch.bool)
-            self._read(layer.node.name, layer.integers, everything)
+        for name, layer in (self._network.layers | self._network.behind).items():
+            if name in part.on_chips:
+                self._read(layer, layer.integers, torch.ones_like(layer.readback, dtype=torch.bool))
         self._teller = partial(measure_accuracy, self._network, test, config.seed)
         self._accuracy = self._teller()
 
@@ -168,7 +169,7 @@ class _Session:
         done = rewrite(plan, self.chips.backend, self._strategy, self._config.settle)
         self._ledger.note(done)
         for name, mask in due.items():
-            self._read(name, integers[name], mask)
+            self._read(layers[name], integers[name], mask)
         self.chips = after_rewriting(self.chips, done, self._cells, self._config.settle)
         return plan.num_cells, sum(done.pulses.values())
 
@@ -199,9 +200,9 @@ class _Session:
             chips=self._now(),
         )
 
-    def _read(self, name: str, integers: torch.Tensor, changed: torch.Tensor) -> None:
-        config, layer = self._config, self._network.layers[name]
-        correction = corrections_of(self.chips).get(name, LayerCorrection())
+    def _read(self, layer: LoopLayer, integers: torch.Tensor, changed: torch.Tensor) -> None:
+        config = self._config
+        correction = corrections_of(self.chips).get(layer.node.name, LayerCorrection())
         found = self._ledger.read(
             self.chips.placement, layer.node, self.chips.backend, correction, config.num_reads
         )
