@@ -71,7 +71,7 @@ def test_groups_as_cells_are_the_groups_as_they_are(mapping):
         answer = analog(given)
         answer.square().sum().backward()
         answers.append([answer, given.grad, *(parameter.grad for parameter in analog.parameters())])
-        (tile,) = analog.matrix.hold(analog.weight).tiles
+        ((tile,),) = analog.matrix.hold(analog.weight).copies
         assert (tile.conductance is not None) is bool(effects)
     for one, other in zip(*answers, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
