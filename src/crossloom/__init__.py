@@ -19,7 +19,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "errors": (
         "ArtefactError BackendError CapacityError ConfigError ConvergenceError CrossloomError DataError GraphError "
-        "MissingDependencyError ProgramError RunError SpecError TrainingError "
+        "MissingDependencyError ProgramError RunError SearchError SpecError TrainingError "
         "UnsupportedOperationError"
     ),
     "spec": "SystemSpec Wires list_devices list_systems load_device load_system BitSerial MultiLevel Pulse",
@@ -52,9 +52,14 @@ _HOMES = {
         "scale_effects train InPlace MixedPrecision OnChipConfig OnChipResult SignUpdate TikiTaka learn_on_chip "
         "InTheLoopConfig InTheLoopResult LayerByLayerConfig program_in_the_loop tune_in_the_loop"
     ),
+    "cost": "ComponentTable CostReport account estimate list_tables load_table",
     "fitting": "DeviceFit FitConfig fit_device",
+    "search": (
+        "Budget Choice Float GaussianProcess Genetic Grid Int Outcome Random Ray Sobol Space Study Tpe over_chips sweep"
+    ),
+    "search.tuning": "Exhaustive Knobs LayerByLayer LayerTuning Scores TuningResult TwoStages tune",
     "pipeline": "MaintenanceReport RefreshConfig Waterfall compile maintain simulate waterfall",
-    "report": "Report",
+    "report": "CostView Report StudyView TuningView report_of",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -55,3 +55,7 @@ class ArtefactError(CrossloomError):
 
 class MissingDependencyError(CrossloomError):
     """An optional library is not installed; the message says which extra brings it."""
+
+
+class SearchError(CrossloomError):
+    """A search space, its goals, its objective or its store cannot be, or do not fit together."""

@@ -8,6 +8,7 @@ import torch
 from crossloom.artefacts import Artefact
 from crossloom.backends import RecordedBackend, RecordingBackend, SimulatedBackend
 from crossloom.calibration import CalibrationConfig, calibrate
+from crossloom.cost import account
 from crossloom.graph import interpret
 from crossloom.mapping import MappingConfig, SignMagnitude
 from crossloom.pipeline import RefreshConfig, maintain, waterfall
@@ -47,6 +48,7 @@ def make_artefacts() -> dict[str, Artefact]:
         chips,
         chips.report,
         result,
+        account(chips, result),
         waterfall(chips, result, torch.arange(12) % 4),
         recorder.recording(),
         calibrate(chips, INPUTS, CalibrationConfig(ranges="mse", drift="layer", channels=True)),
@@ -74,6 +76,7 @@ BEHAVIOUR: dict[str, Callable[[Any], Any]] = {
     ),
     "ProgrammingReport": lambda report: tuple(tile.error for tile in report.tiles),
     "RunResult": lambda result: (result.outputs, *result.inputs),
+    "CostReport": lambda report: (torch.tensor([part.energy for part in report.parts]),),
     "Calibration": lambda calibration: (
         run(_ARTEFACTS["ProgrammedChips"].with_calibration(calibration), INPUTS).outputs,
     ),

@@ -53,6 +53,22 @@ def crossloom(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
     return call
 
 
+@pytest.fixture
+def refused(crossloom) -> Callable[..., str]:
+    """Runs a command that must refuse, and gives its one line."""
+
+    def call(*args: object) -> str:
+        before = set(Path.cwd().rglob("*"))
+        answer = crossloom(*args)
+        lines = [line for line in answer.err.splitlines() if not line.startswith("note: ")]
+        assert (answer.code, len(lines)) == (2, 1), answer.err
+        assert lines[0].startswith("error: ")
+        assert set(Path.cwd().rglob("*")) == before
+        return lines[0]
+
+    return call
+
+
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with train.npz and test.npz: inputs [sample, 8], labels as the model itself would give them."""

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,22 +13,6 @@ from crossloom.cli import main
 
 MODEL = "tiny_models:make_net"
 SYSTEM = ("--system", "tsinghua_c200")
-
-
-@pytest.fixture
-def refused(crossloom) -> Callable[..., str]:
-    """Runs a command that must refuse, and gives its one line."""
-
-    def call(*args: object) -> str:
-        before = set(Path.cwd().rglob("*"))
-        answer = crossloom(*args)
-        lines = [line for line in answer.err.splitlines() if not line.startswith("note: ")]
-        assert (answer.code, len(lines)) == (2, 1), answer.err
-        assert lines[0].startswith("error: ")
-        assert set(Path.cwd().rglob("*")) == before
-        return lines[0]
-
-    return call
 
 
 @pytest.mark.parametrize(

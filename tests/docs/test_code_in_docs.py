@@ -16,6 +16,9 @@ PAGES = [
     "docs/synaptogen.md",
     "docs/on_chip_learning.md",
     "docs/training.md",
+    "docs/tuning.md",
+    "docs/sweeps.md",
+    "docs/costs.md",
     "docs/resna.md",
 ]
 

@@ -4,8 +4,9 @@ import pytest
 
 from crossloom.circuits import effective_bits
 from crossloom.programming import DirectSet
+from crossloom.report.console import as_plain_text
 from crossloom.report.converters import gather_converters
-from crossloom.report.terminal import render_text
+from crossloom.report.terminal import make_run_text
 from crossloom.spec import load_system
 from flows import noisy_system, normal, program_graph
 from small_graphs import linear_graph
@@ -34,6 +35,6 @@ def test_a_converter_whose_levels_are_in_place_is_worth_its_bits():
 def test_the_report_shows_it(report):
     assert "4 bits, 4.0 effective (least 4.0)" in report.summary()
     facts = report.to_json()
-    assert "ideal: exact values" in render_text(facts | {"converters": None})
+    assert "ideal: exact values" in as_plain_text(make_run_text(facts | {"converters": None}))
     unknown = {"kind": "sar", "bits": 8, "effective_bits": None, "least_effective_bits": None}
-    assert "sar, 8 bits, not known" in render_text(facts | {"converters": unknown})
+    assert "sar, 8 bits, not known" in as_plain_text(make_run_text(facts | {"converters": unknown}))

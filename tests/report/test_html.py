@@ -1,38 +1,13 @@
-import json
-import re
-from html.parser import HTMLParser
-
 import pytest
 import torch
 from plotly.graph_objects import Figure
+from reading_pages import Elements, figures_of
 from torch import nn
 
 import crossloom as xl
 from crossloom import Report
 from crossloom.report.figures import make_figures
 from crossloom.report.floor_figure import MAX_MACROS, draw_floor_plan, make_grid
-
-_VOID = {"meta", "link", "br", "img"}
-
-
-class Elements(HTMLParser):
-    """Collects elements, and insists that they nest."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self._open: list[str] = []
-        self.feed(page)
-        self.close()
-        assert not self._open
-
-    def handle_starttag(self, tag, attrs):
-        self.found.append((tag, dict(attrs)))
-        if tag not in _VOID:
-            self._open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self._open.pop() == tag
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +38,7 @@ def test_the_browser_is_told_to_load_nothing(elements):
 
 def test_every_picture_has_its_data_and_every_data_its_picture(page, elements):
     holders = {attributes["data-figure"] for _, attributes in elements if "data-figure" in attributes}
-    data = re.search(r'<script type="application/json" id="figures">(.*?)</script>', page, re.DOTALL)
-    assert holders == set(json.loads(data.group(1)))
+    assert holders == set(figures_of(page))
     assert {"waterfall", "floor", "layers", "conductance", "levels", "error", "pulses", "worst"} == holders
 
 

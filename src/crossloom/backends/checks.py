@@ -83,10 +83,20 @@ def check_together(spec: SystemSpec, commands: Sequence[MvmCommand]) -> None:
         if region.num_rows % wiring.rows_per_input or region.num_columns % wiring.columns_per_output:
             raise BackendError(f"{region} cannot be wired as {wiring}: rows or columns are left over")
         _check_time(command.integration_time, spec.macro.readout.max_time)
+        _check_read_voltage(spec, command.read_voltage)
     if len({(command.num_inputs, command.inputs) for command in commands}) > 1:
         raise BackendError(
             "commands that share a batch of codes need one input format and one number of inputs"
         )
+
+
+def _check_read_voltage(spec: SystemSpec, voltage: float | None) -> None:
+    if voltage is None:
+        return
+    if spec.macro.dac.read_voltage is None:
+        raise BackendError(f"{spec.name} does not say at how many volt it reads; give dac.read_voltage")
+    if not 0 < voltage < inf:
+        raise BackendError(f"the read voltage must be a positive number of volt, got {voltage}")
 
 
 def _check_time(time: float, limit: int | None) -> None:

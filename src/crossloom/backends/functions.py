@@ -95,6 +95,11 @@ class RegionFunctions:
             return True
         return self._spec.macro.dac.level_error is None and self._is_linear
 
+    @property
+    def can_sweep(self) -> bool:
+        """Whether one product serves a region at several gains: not where voltages change what cells do."""
+        return self._is_linear
+
     def seen_alone(self, region: Region, measured: torch.Tensor) -> torch.Tensor:
         """What is seen of conductances (S) that are measured one by one, through all that is in series with them."""
         resistance = series_resistance(self._spec.macro.crossbar, region, measured)
@@ -122,14 +127,18 @@ class RegionFunctions:
         macro = self._spec.macro
         assert macro.dac.read_voltage is not None
         drivers, transitions = self._drivers(command, state), self._transitions((command,), (state,))
+        dac, voltage = macro.dac, macro.dac.read_voltage
+        if command.read_voltage is not None:
+            voltage = command.read_voltage
+            dac = dac.replace(read_voltage=voltage)
         return CurvedMacroFunction(
             self._cells(command.region, state.cells).curved(),
             command.wiring,
             self._gain(command, state),
             self._offset((command,), (state,)),
-            macro.dac.read_voltage * command.level_step,
+            voltage * command.level_step,
             command.inputs,
-            macro.dac,
+            dac,
             macro.readout,
             make_staircase(transitions, macro.readout.code_range, torch.float64),
             drivers or make_drivers(macro.dac, command.inputs, device=self._device),
@@ -165,7 +174,8 @@ class RegionFunctions:
         )
 
     def _gain(self, command: MvmCommand, state: MacroState) -> torch.Tensor:
-        nominal = self._spec.macro.gain(command.integration_time, command.level_step)
+        time, voltage = command.integration_time, command.read_voltage
+        nominal = self._spec.macro.gain(time, command.level_step, voltage)
         if state.gain is None:
             return torch.full((command.num_outputs,), nominal, dtype=torch.float64, device=self._device)
         return state.gain[_columns(command)] * nominal

@@ -66,7 +66,7 @@ class MockBackend(Backend):
         cells = self._block(command.address, command.region)
         array = effective_array(cells, None, command.wiring, command.level_step)
         exact = codes.with_values(codes.values.double())
-        gain = self._spec.macro.gain(command.integration_time, command.level_step)
+        gain = self._spec.macro.gain(command.integration_time, command.level_step, command.read_voltage)
         return Reading(product(exact, array.matrix.T.contiguous()) * gain)
 
     def _count(self, verb: str, address: MacroAddress, region: Region) -> None:

@@ -42,7 +42,8 @@ class ReadStress:
     def _voltage(self, command: MvmCommand) -> float:
         assert self.dac.read_voltage is not None
         is_whole = isinstance(command.inputs.mode, MultiLevel)
-        return self.dac.read_voltage * (command.inputs.largest if is_whole else 1)
+        voltage = self.dac.read_voltage if command.read_voltage is None else command.read_voltage
+        return voltage * (command.inputs.largest if is_whole else 1)
 
 
 def read_stress(spec: SystemSpec, model: DeviceModel) -> ReadStress | None:

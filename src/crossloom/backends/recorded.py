@@ -88,7 +88,9 @@ class _Line(Backend):
         )
 
     def mvm(self, command: MvmCommand, codes: Codes, draw: Draw, count_codes: bool = False) -> Reading:
-        place = f"{command} {_layout(codes)} {draw} {count_codes}"
+        # MVMs at the drivers' own voltage keep the place of sessions from before commands had a voltage.
+        told = repr(command).replace(", read_voltage=None", "")
+        place = f"{told} {_layout(codes)} {draw} {count_codes}"
         return self._exchange(
             "mvm", place, (codes.values,), lambda chip: chip.mvm(command, codes, draw, count_codes)
         )

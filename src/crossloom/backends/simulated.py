@@ -12,6 +12,7 @@ from crossloom.backends.checks import (
     check_elapsed,
     check_region,
     check_targets,
+    check_together,
     check_voltages,
     check_widths,
 )
@@ -20,6 +21,8 @@ from crossloom.backends.half_select import half_select
 from crossloom.backends.macro_state import MacroState, deliver_macro
 from crossloom.backends.noise import sample_noise
 from crossloom.backends.read_stress import read_stress
+from crossloom.backends.rounds import gain_ratios, rounds_of
+from crossloom.circuits import MacroFunction
 from crossloom.devices import DeviceModel, Pulsed, make_device, read
 from crossloom.errors import BackendError
 from crossloom.hardware import Backend, Codes, Draw, MvmCommand, Reading, Region
@@ -129,6 +132,9 @@ class SimulatedBackend(Backend):
         Codes may live on another torch device; the sums come back to it.
         """
         commands = tuple(commands)
+        rounds = [] if count_codes or not self._functions.can_sweep else rounds_of(commands)
+        if rounds and self._functions.can_share(rounds[0]):
+            return self._sweep(rounds, codes, draw)
         if not self._functions.can_share(commands):
             return tuple(self.mvm(command, codes, draw, count_codes) for command in commands)
         function = self._functions.get(commands, self._state)
@@ -143,6 +149,27 @@ class SimulatedBackend(Backend):
         return tuple(
             Reading(part, answer.codes if number == 0 else None) for number, part in enumerate(parts)
         )
+
+    def _sweep(
+        self, rounds: Sequence[tuple[MvmCommand, ...]], codes: Codes, draw: Draw
+    ) -> tuple[Reading, ...]:
+        """The same regions once for each round, at other gains: one product for all, since cells are ohmic."""
+        first = rounds[0]
+        function = self._functions.get(first, self._state)
+        assert isinstance(function, MacroFunction)
+        for commands in rounds[1:]:
+            check_together(self.spec, commands)
+        check_codes(first[0], codes)
+        home = codes.values.device
+        here = codes.with_values(self._here(codes.values))
+        noise = None if self._is_quiet else self._noise(first, codes, draw)
+        ratios = [gain_ratios(self.spec.macro, first, commands) for commands in rounds]
+        answers = function.at_gains(here, ratios, noise)
+        for command in (command for commands in rounds for command in commands) if self._stress else ():
+            assert self._stress is not None
+            self._put(command.address, self._stress.after(self._state(command.address), command, here))
+        widths = [command.num_outputs for command in first]
+        return tuple(Reading(part) for answer in answers for part in answer.sums.to(home).split(widths, 1))
 
     def conductance(self, address: MacroAddress, region: Region) -> torch.Tensor:
         """What is there, S, [row, column], without measuring it: only a simulation can tell."""

@@ -16,11 +16,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from crossloom.calibration.plan import CalibrationPlan
+from crossloom.calibration.propagation import Arrival, propagate
 from crossloom.graph import Interpreter, Matrix, activate, float_matrix, multiply
-from crossloom.hardware import Draw
 from crossloom.programming import LayerCorrection
-from crossloom.quant import integer_matrix
-from crossloom.runtime import LayerOnChips, sample_layouts
 
 Outputs = dict[str, torch.Tensor]
 
@@ -72,24 +70,13 @@ def _sweep(
     choose: Callable[[Matrix, torch.Tensor], LayerCorrection],
 ) -> None:
     """Run samples through the chips; `choose` sees every layer's outputs and says which correction they go on with."""
-    placement, num_samples = plan.chips.placement, len(samples[0])
-    quantized = placement.mapped.quantized
-    layouts, digital = sample_layouts(quantized.graph), integer_matrix(quantized)
-    draw = Draw(plan.config.seed)
 
-    def run(node: Matrix, values: torch.Tensor) -> torch.Tensor:
-        if node.name not in corrections:
-            return digital(node, values)
-        layer = LayerOnChips(placement, node, plan.chips.backend, corrections[node.name])
-        order = layer.order(values, layouts.get(node.source), num_samples)
-        sums, _ = layer.sums(layer.codes(values, order), draw)
-        answered = layer.layer.dequantize(layer.shaped(sums, values, order), axis=_axis(node))
-        chosen = choose(node, answered)
-        changed = _change(plan, node, corrections[node.name], chosen, answered)
-        return activate(node, changed).to(values.dtype)
+    def visit(arrival: Arrival) -> torch.Tensor:
+        node, old = arrival.node, corrections[arrival.node.name]
+        answered = arrival.answer(old)
+        return _change(plan, node, old, choose(node, answered), answered)
 
-    with torch.no_grad():
-        Interpreter(quantized.graph, run)(samples)
+    propagate(plan.chips, samples, corrections, visit, plan.config.seed)
 
 
 def _change(

@@ -13,12 +13,12 @@ with m the mean of e weighted by 1 / var e, or 0 where it lies within two of its
 0. With few samples nothing is left of either; with many, nothing is taken away.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from crossloom.calibration.measuring import LayerSums
-from crossloom.programming import LayerCorrection, TileCorrection
+from crossloom.programming import LayerCorrection
 
 _SIGNIFICANT = 2.0  # standard errors
 _FLOOR = 1e-24  # keeps weights finite where the fit is perfect
@@ -35,17 +35,18 @@ class Line:
     offset_error: torch.Tensor
 
 
-def fit_columns(sums: LayerSums, correction: LayerCorrection) -> LayerCorrection:
-    """The correction with gains and offsets for every tile, fitted to what its own scale leaves."""
+def fit_columns(sums: LayerSums, correction: LayerCorrection, has_gains: bool = True) -> LayerCorrection:
+    """The correction with gains and offsets for every tile, or offsets alone, fitted to what its own scale leaves."""
+    fit = fit_lines if has_gains else fit_offsets
     tiles = dict(correction.tiles)
     for part, exact in zip(sums.parts, sums.exact, strict=True):
         scale = torch.ones(1, dtype=torch.float64)
         if correction.scale is not None:
             scale = correction.scale[part.tile.output_start : part.tile.output_stop]
         scale = scale.to(exact.device)
-        line = fit_lines(part.sums.double() / part.scale * scale, exact)
-        tiles[part.number] = TileCorrection(
-            integration_time=correction.of(part.number).integration_time,
+        line = fit(part.sums.double() / part.scale * scale, exact)
+        tiles[part.number] = replace(
+            correction.of(part.number),
             gain=line.gain.cpu(),
             offset=(line.offset / scale).cpu(),
             gain_error=line.gain_error.cpu(),
@@ -74,6 +75,17 @@ def fit_lines(measured: torch.Tensor, wanted: torch.Tensor) -> Line:
     offset = shift - excess * x_mean
     error = slope_variance.where(varies, torch.zeros_like(s_xx)).sqrt()
     return Line(gain, offset, error, (shift_variance + (error * x_mean).square()).sqrt())
+
+
+def fit_offsets(measured: torch.Tensor, wanted: torch.Tensor) -> Line:
+    """As `fit_lines`, with a gain of 1 for all."""
+    number, none = len(measured), _no_lines(measured[0])
+    if number < _FEWEST:
+        return none
+    missing = wanted - measured
+    floor = _FLOOR * wanted.square().sum(0).mean().clamp(min=1e-300)
+    variance = (missing.var(0) / number).clamp(min=floor.item())
+    return replace(none, offset=_pull(missing.mean(0), variance, 0.0), offset_error=variance.sqrt())
 
 
 def _no_lines(like: torch.Tensor) -> Line:

@@ -1,6 +1,6 @@
 """The chips' MVMs on chosen vectors, beside the exact integer sums of the same vectors."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -9,7 +9,9 @@ from crossloom.graph import Matrix
 from crossloom.hardware import DenseCodes, Draw
 from crossloom.mapping import MappedGraph
 from crossloom.programming import LayerCorrection, ProgrammedChips
-from crossloom.runtime import LayerOnChips, TilePart
+from crossloom.runtime import LayerOnChips, TilePart, sweep
+
+Wanted = Callable[[MappedGraph, int, DenseCodes], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -48,19 +50,41 @@ def measure_layer(
     chips: ProgrammedChips, node: Matrix, correction: LayerCorrection, codes: DenseCodes, draw: Draw
 ) -> LayerSums:
     """Run the layer's tiles on `codes`, at the integration times of `correction`."""
-    mapped = chips.placement.mapped
-    layer = LayerOnChips(chips.placement, node, chips.backend, correction)
+    return measure_settings(chips, node, [correction], codes, draw)[0]
+
+
+def measure_settings(
+    chips: ProgrammedChips,
+    node: Matrix,
+    corrections: Sequence[LayerCorrection],
+    codes: DenseCodes,
+    draw: Draw,
+    wanted: Wanted | None = None,
+) -> list[LayerSums]:
+    """The same for several corrections at once, each group of tiles in one call to the chips.
+
+    wanted: what a tile should answer to the codes, float64 [vector, output]; None for the exact product.
+    """
+    mapped, wanted = chips.placement.mapped, wanted or exact_sums
+    layer = mapped.quantized.layers[node.name]
+    settings = LayerOnChips(chips.placement, node, chips.backend).with_settings(corrections)
     with torch.no_grad():
-        parts, _ = layer.parts(codes, draw)
-        exact = [_exact(mapped, part.number, codes) for part in parts]
-    whole = exact[0].new_zeros(codes.num_vectors, len(mapped.quantized.layers[node.name].weight))
-    for part, sums in zip(parts, exact, strict=True):
-        if part.tile.copy == 0:
-            whole[:, part.tile.output_start : part.tile.output_stop] += sums
-    return LayerSums(layer, parts, exact, whole, mapped.quantized.layers[node.name].weight_step.to(whole))
+        answers = sweep(settings, codes, draw)
+        exact = {part.number: wanted(mapped, part.number, codes) for part in answers[0]}
+    whole = codes.values.new_zeros(codes.num_vectors, len(layer.weight), dtype=torch.float64)
+    for number, sums in exact.items():
+        tile = mapped.tiles[number]
+        if tile.copy == 0:
+            whole[:, tile.output_start : tile.output_stop] += sums
+    steps = layer.weight_step.to(whole)
+    return [
+        LayerSums(setting, parts, [exact[part.number] for part in parts], whole, steps)
+        for setting, parts in zip(settings, answers, strict=True)
+    ]
 
 
-def _exact(mapped: MappedGraph, number: int, codes: DenseCodes) -> torch.Tensor:
+def exact_sums(mapped: MappedGraph, number: int, codes: DenseCodes) -> torch.Tensor:
+    """The exact integer product of the codes with the tile of this number."""
     tile = mapped.tiles[number]
     values = codes.part(tile.input_start, tile.input_stop)
     assert isinstance(values, DenseCodes)

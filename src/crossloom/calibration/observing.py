@@ -28,7 +28,7 @@ def observe(
         if node.name in mapped.schemes:
             generator = derive_generator(seed, "calibration", node.name)
             codes = quantized.layers[node.name].quantize_input(values)
-            seen[node.name] = _draw(node, codes, num_vectors, generator)
+            seen[node.name] = draw_vectors(node, codes, num_vectors, generator)
         return run(node, values)
 
     size = fixed_batch(mapped)
@@ -45,7 +45,10 @@ def fixed_batch(mapped: MappedGraph) -> int | None:
     return next((shape[0] for shape in shapes if shape and shape[0] is not None), None)
 
 
-def _draw(node: Matrix, codes: torch.Tensor, num_vectors: int, generator: torch.Generator) -> DenseCodes:
+def draw_vectors(
+    node: Matrix, codes: torch.Tensor, num_vectors: int, generator: torch.Generator
+) -> DenseCodes:
+    """At most `num_vectors` input vectors of a layer whose quantised input is `codes`, without replacement."""
     if node.window is None:
         flat = codes.flatten(0, -2)
         vectors = flat[_choose(len(flat), num_vectors, generator).to(flat.device)]

@@ -77,6 +77,12 @@ class TileRange:
             return min(self._candidates(), key=self._error)
         return legal_integration_time(self._full_scale(self._reach(method) * gain), self._macro)
 
+    def answered(self, time: float) -> torch.Tensor:
+        """The tile's sums of products as its converters give them at this time, float64 [vector, output]."""
+        gain = self._macro.gain(time, self._scheme.level_step)
+        converted = convert(self._sums * gain, self._macro.readout.code_range) / gain
+        return self._decoded(converted).double() / self._scheme.row_copies
+
     def _reach(self, method: ConverterRange) -> float:
         """The sum that shall be the end of the converter's range."""
         sums, sizes = self._sums, self._sums.abs()

@@ -8,7 +8,7 @@ and the answer is sum_t c_t code_t, with c_t the weights of the cycles. Independ
 exactly one Gaussian per conversion, of variance gain^2 * sum_i x_ti^2 var(w_i): another product.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -63,6 +63,45 @@ class MacroFunction:
             noise = drawn_at_once(noise, len(codes.values) * num_cycles)
         parts = blocks(codes, num_cycles, len(self.weights))
         return joined((self._converted(part, noise, with_counts) for part in parts), codes)
+
+    def at_gains(
+        self, codes: Codes, ratios: Sequence[torch.Tensor], noise: Noise | None = None
+    ) -> tuple[Reading, ...]:
+        """The same batch at several gains, each [output] times that of this function: one product for all.
+
+        Each answer is what the function of that gain gives, with the same noise of cells.
+        """
+        if self.readout.code_range is None:
+            return tuple(self._scaled(ratio)(codes, noise) for ratio in ratios)
+        codes = _cast(codes, self.weights)
+        num_cycles = self.inputs.num_cycles(self.dac)
+        if noise is not None:
+            noise = drawn_at_once(noise, len(codes.values) * num_cycles)
+        parts = [
+            self._converted_at(part, ratios, noise) for part in blocks(codes, num_cycles, len(self.weights))
+        ]
+        return tuple(joined(readings, codes) for readings in zip(*parts, strict=True))
+
+    def _converted_at(
+        self, codes: Codes, ratios: Sequence[torch.Tensor], noise: Noise | None
+    ) -> list[Reading]:
+        cycles = self._expand(codes)
+        sums = product(cycles.codes, self.weights)
+        if noise is not None and self.variance is not None:
+            sums = self._disturb(sums, _squares(cycles.codes), noise, cycles.codes)
+        axes, code_range = [1] * (sums.dim() - 2), self.readout.code_range
+        offset = None if self.bias is None else self.bias.view(-1, *axes)
+        answers = []
+        for ratio in ratios:
+            scaled = sums * ratio.to(sums).view(-1, *axes)
+            answered = convert(scaled if offset is None else scaled.add_(offset), code_range, self.staircase)
+            answers.append(Reading(add_up(answered, cycles, code_range)))
+        return answers
+
+    def _scaled(self, ratio: torch.Tensor) -> "MacroFunction":
+        """This function at another gain."""
+        ratio = ratio.to(self.weights)
+        return replace(self, weights=self.weights * ratio.unsqueeze(1), gain=self.gain * ratio)
 
     def _converted(self, codes: Codes, noise: Noise | None, with_counts: bool) -> Reading:
         """Every cycle through the converters."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from crossloom import __version__
-from crossloom.cli import flow, hardware, upkeep
+from crossloom.cli import costs, flow, hardware, searching, tuning, upkeep
 from crossloom.cli.demo import demo
 from crossloom.errors import CrossloomError
 
@@ -35,6 +35,9 @@ for _name, _command in {
     "advance": upkeep.advance_chips,
     "run": flow.run_model,
     "report": flow.report_result,
+    "tune": tuning.tune_chips,
+    "cost": costs.cost_chips,
+    "sweep": searching.sweep_space,
     "demo": demo,
 }.items():
     app.command(_name)(_command)

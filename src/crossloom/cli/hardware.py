@@ -100,6 +100,7 @@ def _show_file(path: Path, as_json: bool) -> None:
     import json
 
     from crossloom.artefacts import load_artefact
+    from crossloom.cost import CostReport
     from crossloom.graph import Graph
     from crossloom.mapping import MappedGraph
     from crossloom.pipeline import Waterfall
@@ -107,6 +108,8 @@ def _show_file(path: Path, as_json: bool) -> None:
     from crossloom.programming import ProgrammedChips, ProgrammingReport
     from crossloom.quant import QuantizedGraph
     from crossloom.runtime import RunResult
+    from crossloom.search import Study
+    from crossloom.search.tuning import TuningResult
 
     kinds = (
         Placement,
@@ -117,6 +120,9 @@ def _show_file(path: Path, as_json: bool) -> None:
         MappedGraph,
         ProgrammingReport,
         Waterfall,
+        CostReport,
+        TuningResult,
+        Study,
     )
     artefact = load_artefact(path, kinds)
     facts = {"file": str(path), "kind": type(artefact).__name__, "summary": artefact.summary()}

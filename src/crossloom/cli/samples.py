@@ -76,3 +76,28 @@ def labels_for(
             "--normalize as for the run, or --labels"
         )
     return dataset.labels
+
+
+def load_tuning(data: str | None, normalize: str | None, num_samples: int, num_held_out: int) -> "Dataset":
+    """Samples to tune with, the first of the train split, and behind them those to judge by, of the test split.
+
+    Where there is no train split, both are of the test split, and a note says so.
+    """
+    import torch
+
+    from crossloom.datasets import find_source
+
+    if "train" not in find_source(data).splits:
+        dataset = load_samples(data, "test", normalize, num_samples + num_held_out)
+        print(
+            f"note: no train split; tuning and judging on samples of {dataset.name}, none of them for both",
+            file=sys.stderr,
+        )
+        return dataset
+    parts = [
+        load_samples(data, split, normalize, number)
+        for split, number in (("train", num_samples), ("test", num_held_out))
+    ]
+    known = [part.labels for part in parts if part.labels is not None]
+    labels = torch.cat(known) if len(known) == len(parts) else None
+    return replace(parts[0], inputs=torch.cat([part.inputs for part in parts]), labels=labels)

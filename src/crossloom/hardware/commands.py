@@ -77,6 +77,7 @@ class MvmCommand:
     """Multiply a batch of codes with the cells of one region.
 
     integration_time: the readout's register n.  level_step: conductance (S) of one level of this region.
+    read_voltage: V per input step; None for that of the drivers' specification.
     """
 
     address: MacroAddress
@@ -85,6 +86,7 @@ class MvmCommand:
     wiring: Wiring
     integration_time: float
     level_step: float
+    read_voltage: float | None = None
 
     @property
     def num_inputs(self) -> int:

@@ -19,7 +19,8 @@ class TileCorrection:
     """One tile: the register of its readout, and `gain * sum + offset` for each of its outputs.
 
     integration_time: None leaves the tile's own.  gain, offset: float64 [output], offset in units of the sum of
-    products; None for none.  gain_error, offset_error: their standard errors, [output].
+    products; None for none.  gain_error, offset_error: their standard errors, [output].  read_voltage: V per input
+    step, None for that of the drivers.
     """
 
     integration_time: float | None = None
@@ -27,6 +28,7 @@ class TileCorrection:
     offset: torch.Tensor | None = field(default=None, repr=False)
     gain_error: torch.Tensor | None = field(default=None, repr=False)
     offset_error: torch.Tensor | None = field(default=None, repr=False)
+    read_voltage: float | None = None
 
 
 @saved
@@ -44,8 +46,8 @@ class LayerCorrection:
 
     @property
     def has_lines(self) -> bool:
-        """Whether any tile has a gain and an offset."""
-        return any(tile.gain is not None for tile in self.tiles.values())
+        """Whether any tile has a gain or an offset."""
+        return any(tile.gain is not None or tile.offset is not None for tile in self.tiles.values())
 
     def of(self, tile: int) -> TileCorrection:
         """The correction of the tile of this number."""

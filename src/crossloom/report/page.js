@@ -49,6 +49,30 @@
     Plotly.restyle(holder, { opacity: figures.floor.data.map((trace) => (isOn || trace.name === sought ? 1 : 0.18)) });
   };
 
+  // Other columns on the axes of the Pareto front.
+  const take = (values, numbers) => numbers.map((number) => values[number]);
+
+  const choose = () => {
+    const figure = figures.study_front;
+    const axes = figure.axes;
+    const chosen = {};
+    for (const list of document.querySelectorAll("select[data-axis]")) chosen[list.dataset.axis] = Number(list.value);
+    axes.traces.forEach((numbers, index) => {
+      const trace = figure.data[index];
+      const own = numbers ?? axes.borders[`${chosen.x},${chosen.y}`] ?? [];
+      for (const letter of ["x", "y"]) {
+        const column = axes.columns[chosen[letter]];
+        trace[letter] = take(column.values, own);
+        if (trace[`error_${letter}`]) trace[`error_${letter}`].array = column.errors ? take(column.errors, own) : [];
+      }
+      if (numbers === null) trace.line.shape = axes.columns[chosen.x].shape;
+    });
+    for (const letter of ["x", "y"]) figure.layout[`${letter}axis`] = axes.columns[chosen[letter]].axis;
+    draw(document.querySelector("[data-figure=study_front]"));
+  };
+
+  for (const list of document.querySelectorAll("select[data-axis]")) list.addEventListener("change", choose);
+
   for (const button of document.querySelectorAll(".legend button")) {
     const text = document.createElement("i");
     text.textContent = button.dataset.layer;

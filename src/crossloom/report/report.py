@@ -1,28 +1,32 @@
 """The report: one set of facts, shown three ways."""
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from crossloom.artefacts import atomic_path
 from crossloom.errors import ConfigError, DataError
 from crossloom.pipeline import Waterfall, waterfall
 from crossloom.placement import Placement
 from crossloom.programming import ProgrammedChips
+from crossloom.report.cost.facts import gather_cost
+from crossloom.report.document import Document
 from crossloom.report.facts import gather_facts
+from crossloom.report.tuning.facts import gather_tuning
 from crossloom.runtime import RunResult
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Group
+
+    from crossloom.cost import CostReport
+    from crossloom.report.html import Page
+    from crossloom.search.tuning import TuningResult
 
 Labels = torch.Tensor | Sequence[int]
 
 
-class Report:
+class Report(Document):
     """What became of a model on its chips: where its accuracy went, how faithful each layer is, which tile lies
     where, how the cells were programmed, and how all that was made.
 
@@ -33,6 +37,8 @@ class Report:
         labels: [sample] class numbers of the result's inputs; None compares with the float network alone.
         waterfall: known already; else the inputs run once more at every station when the report is first shown.
         title: of the report; None names the system.
+        cost: of `estimate` or `account`, as further sections.
+        tuning: of `tune`, as further sections.
 
     Raises:
         ConfigError: the chips hold another placement, or the result is another model's.
@@ -48,8 +54,11 @@ class Report:
         *,
         waterfall: Waterfall | None = None,
         title: str | None = None,
+        cost: "CostReport | None" = None,
+        tuning: "TuningResult | None" = None,
     ) -> None:
         _check_kinds(placement, chips, result, waterfall)
+        self._cost, self._tuning = cost, tuning
         _check_placement(placement, chips)
         _check_result(chips, result)
         self._chips, self._result, self._title = chips, result, title
@@ -61,52 +70,28 @@ class Report:
         """The accuracy at every station of the way."""
         return self._given or waterfall(self._chips, self._result, self._labels)
 
-    def to_json(self) -> dict[str, Any]:
-        """Everything that the page shows, as plain data in SI units."""
-        return json.loads(json.dumps(self._facts, allow_nan=False))
+    @cached_property
+    def facts(self) -> dict[str, Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Everything that is known about the run, as plain data in SI units."""
+        facts = gather_facts(self._chips, self._result, self.waterfall, self._labels is not None, self._title)
+        facts["cost"] = None if self._cost is None else gather_cost(self._cost)
+        facts["tuning"] = None if self._tuning is None else gather_tuning(self._tuning)
+        return facts
 
-    def to_html(self) -> str:
-        """One page that needs nothing but itself."""
-        from crossloom.report.html import render_page
+    def make_page(self) -> "Page":
+        """The facts as sections and pictures."""
+        from crossloom.report.run_page import make_run_page
 
-        return render_page(self._facts)
+        return make_run_page(self.facts)
 
-    def summary(self) -> str:
-        """The report for a terminal of 100 columns, without colours."""
-        from crossloom.report.terminal import render_text
+    def make_text(self) -> "Group":
+        """The facts for a terminal."""
+        from crossloom.report.terminal import make_run_text
 
-        return render_text(self._facts)
-
-    def print(self, console: "Console | None" = None) -> None:
-        """Show the report on a terminal."""
-        from crossloom.report.terminal import print_report
-
-        print_report(self._facts, console)
-
-    def save(self, path: str | Path) -> None:
-        """Write `.html`, `.json` or `.txt`, atomically. ConfigError for another suffix."""
-        render = self._renderer(Path(path))
-        text = render()
-        with atomic_path(path) as temporary:
-            temporary.write_text(text, "utf-8")
+        return make_run_text(self.facts)
 
     def __repr__(self) -> str:
         return f"Report({self._chips.placement.system.name}, {len(self._result.inputs[0])} samples)"
-
-    def _renderer(self, path: Path) -> Callable[[], str]:
-        renderers = {".html": self.to_html, ".json": self._to_json_text, ".txt": self.summary}
-        if path.suffix.lower() not in renderers:
-            raise ConfigError(
-                f"need a report called …{', …'.join(renderers)}, got {path.name!r}; the suffix decides what is written"
-            )
-        return renderers[path.suffix.lower()]
-
-    def _to_json_text(self) -> str:
-        return json.dumps(self._facts, allow_nan=False, ensure_ascii=False)
-
-    @cached_property
-    def _facts(self) -> dict[str, Any]:
-        return gather_facts(self._chips, self._result, self.waterfall, self._labels is not None, self._title)
 
 
 def _check_kinds(placement: object, chips: object, result: object, known: object) -> None:

@@ -1,8 +1,8 @@
 """The sections of a report's page."""
 
-import json
 from typing import Any
 
+from crossloom.report.blocks import details, picture, pretty, section, swatch
 from crossloom.report.colors import layer_colors
 from crossloom.report.converters import describe_converters
 from crossloom.report.floor_figure import MAX_MACROS
@@ -14,7 +14,7 @@ from crossloom.report.formats import (
     show_share,
     show_siemens,
 )
-from crossloom.report.markup import Markup, as_markup, element
+from crossloom.report.markup import Markup, element
 from crossloom.report.tables import (
     MAX_ROWS,
     count_table,
@@ -40,16 +40,6 @@ def make_sections(facts: dict[str, Any], figures: dict[str, Any]) -> list[Markup
     ]
 
 
-def _section(title: str, *children: object, explain: str = "") -> Markup:
-    text = [element("p", explain, class_="explain")] if explain else []
-    return element("section", element("h2", title), *text, *children)
-
-
-def _picture(name: str, caption: str = "") -> Markup:
-    holder = element("div", data_figure=name, class_="picture")
-    return element("figure", *([element("figcaption", caption)] if caption else []), holder)
-
-
 def _waterfall(facts: dict[str, Any]) -> Markup:
     waterfall = facts["waterfall"]
     what = {
@@ -60,8 +50,8 @@ def _waterfall(facts: dict[str, Any]) -> Markup:
     explain = f"{what} at every station of the way, on the same {waterfall['num_samples']:,} samples."
     if waterfall["measure"] != "snr_db":
         explain += f" Above the bars: what the step to them changes, in points.{_certainty(waterfall)}"
-    columns = element("div", _picture("waterfall"), station_table(waterfall), class_="columns wide-first")
-    return _section("Where the accuracy goes", columns, explain=explain)
+    columns = element("div", picture("waterfall"), station_table(waterfall), class_="columns wide-first")
+    return section("Where the accuracy goes", columns, explain=explain)
 
 
 def _certainty(waterfall: dict[str, Any]) -> str:
@@ -82,8 +72,8 @@ def _layers(facts: dict[str, Any], figures: dict[str, Any]) -> Markup:
         f"Converters: {describe_converters(facts['converters'])}."
         + (f" All layers on crossbars: {encoding}." if encoding else "")
     )
-    picture = [_picture("layers")] if "layers" in figures else []
-    return _section("Layer by layer", *picture, layer_table(facts), explain=explain)
+    drawn = [picture("layers")] if "layers" in figures else []
+    return section("Layer by layer", *drawn, layer_table(facts), explain=explain)
 
 
 def _readout(system: dict[str, Any]) -> str:
@@ -109,7 +99,7 @@ def _floor_plan(facts: dict[str, Any]) -> Markup:
         if hidden > 0
         else []
     )
-    return _section("Floor plan", _picture("floor"), *more, _legend(facts), explain=explain)
+    return section("Floor plan", picture("floor"), *more, _legend(facts), explain=explain)
 
 
 def _naming(system: dict[str, Any]) -> str:
@@ -123,7 +113,7 @@ def _legend(facts: dict[str, Any]) -> Markup:
     items = [
         element(
             "button",
-            element("i", class_="swatch", style=f"background:{color}"),
+            swatch(color),
             row["name"],
             data_layer=row["name"],
         )
@@ -139,7 +129,7 @@ def _cells(facts: dict[str, Any], figures: dict[str, Any]) -> Markup:
     programming = facts["programming"]
     if programming is None:
         text = "These chips were not programmed by this flow, so there is nothing to tell about their cells."
-        return _section("Cells", element("p", text))
+        return section("Cells", element("p", text))
     captions = {
         "conductance": "Conductances asked for, and measured after settling",
         "levels": "Where the cells of each target ended; dotted: the targets",
@@ -147,8 +137,8 @@ def _cells(facts: dict[str, Any], figures: dict[str, Any]) -> Markup:
         "pulses": "Pulses that the cells took",
         "worst": _worst(programming["worst_tile"]),
     }
-    pictures = [_picture(name, caption) for name, caption in captions.items() if name in figures]
-    return _section(
+    pictures = [picture(name, caption) for name, caption in captions.items() if name in figures]
+    return section(
         "Cells", element("div", *pictures, class_="columns"), explain=show_programming(programming) + "."
     )
 
@@ -168,7 +158,7 @@ def _coverage(facts: dict[str, Any]) -> Markup:
     text = (
         f"{show_share(share)} of {macs} MACs a sample are done in memory, {show_share(1 - share)} digitally."
     )
-    return _section("In memory, or digital", bar, coverage_table(facts), explain=text)
+    return section("In memory, or digital", bar, coverage_table(facts), explain=text)
 
 
 def _schedule(facts: dict[str, Any]) -> Markup:
@@ -184,7 +174,7 @@ def _schedule(facts: dict[str, Any]) -> Markup:
     )
     steps = element("div", element("h3", "Steps, for one sample"), schedule_table(facts), *more)
     counts = element("div", element("h3", "Actions of this run"), count_table(facts))
-    return _section("Schedule and actions", steps, counts, explain=crossing)
+    return section("Schedule and actions", steps, counts, explain=crossing)
 
 
 def _origin(facts: dict[str, Any]) -> Markup:
@@ -195,17 +185,9 @@ def _origin(facts: dict[str, Any]) -> Markup:
         f"read noise of the run: seed {origin['seed_of_run']}."
     )
     configs = [
-        _details(f"{name.capitalize()} configuration", element("pre", _pretty(origin[name])))
+        details(f"{name.capitalize()} configuration", element("pre", pretty(origin[name])))
         for name in ("quant", "mapping", "placement")
     ]
-    hardware = _details("Hardware description", element("pre", _pretty(origin["system"])))
-    sources = _details("Sources of the hardware's numbers", source_table(origin["sources"]))
-    return _section("How this was made", *configs, hardware, sources, explain=text)
-
-
-def _details(title: str, content: Markup) -> Markup:
-    return element("details", element("summary", title), content)
-
-
-def _pretty(value: object) -> Markup:
-    return as_markup(json.dumps(value, indent=2, ensure_ascii=False))
+    hardware = details("Hardware description", element("pre", pretty(origin["system"])))
+    sources = details("Sources of the hardware's numbers", source_table(origin["sources"]))
+    return section("How this was made", *configs, hardware, sources, explain=text)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from crossloom.report.blocks import meter, named
 from crossloom.report.colors import layer_colors
 from crossloom.report.formats import (
     UNKNOWN,
@@ -15,7 +16,7 @@ from crossloom.report.formats import (
     show_range,
     show_share,
 )
-from crossloom.report.markup import Markup, element, join, table
+from crossloom.report.markup import Markup, element, table
 
 MAX_ROWS = 400
 _STATION_TITLES = {"accuracy": "accuracy", "agreement": "as float"}
@@ -50,14 +51,14 @@ def layer_table(facts: dict[str, Any]) -> Markup:
     columns = [column for column in _LAYER_COLUMNS if column not in hidden]
     rows = []
     for row, color in zip(facts["layers"], layer_colors(len(facts["layers"])), strict=True):
-        cells = [_name(row["name"], color), show_operation(row), _WHERE[row["runs"]], _bar(row["macs_share"])]
+        cells = [named(row["name"], color), show_operation(row), _WHERE[row["runs"]], _bar(row["macs_share"])]
         cells += [row["num_tiles"] or UNKNOWN, _chips(row["chips"]), _bits(row)]
         cells += [element("span", _lies(row), class_="wrap")]
         cells += [show_range(row["integration_time"], 2), show_db(row["snr_db"], row["is_exact"])]
         cells += [show_share(row["clipping_rate"]), show_share(row["adc_use"], 0)]
         cells += [show_micro(row["programming_error"])]
-        named = zip(_LAYER_COLUMNS, cells, strict=True)
-        rows.append([cell for column, cell in named if column not in hidden])
+        titled = zip(_LAYER_COLUMNS, cells, strict=True)
+        rows.append([cell for column, cell in titled if column not in hidden])
     return table(columns, rows, "layers")
 
 
@@ -67,13 +68,8 @@ def shared_encoding(facts: dict[str, Any]) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _name(name: str, color: str) -> Markup:
-    return join([element("i", class_="swatch", style=f"background:{color}"), element("code", name)])
-
-
 def _bar(share: float) -> Markup:
-    """A share with a bar under it."""
-    return element("span", show_share(share), class_="meter", style=f"--share:{min(share, 1):.4f}")
+    return meter(show_share(share), share)
 
 
 def _chips(chips: Sequence[int]) -> str:
@@ -122,7 +118,7 @@ def schedule_table(facts: dict[str, Any]) -> Markup:
     rows = [
         [
             number,
-            _name(step["layer"], colors[step["layer"]]),
+            named(step["layer"], colors[step["layer"]]),
             step["chip"],
             len(step["tiles"]),
             show_count(step["num_vectors"]),

@@ -1,13 +1,14 @@
-"""The report on a terminal."""
+"""The report of a run on a terminal."""
 
-from io import StringIO
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from crossloom.report.console import add_columns, draw_bar, make_notes, make_pairs, make_table, stack
 from crossloom.report.converters import describe_converters
+from crossloom.report.cost.text import cost_text
 from crossloom.report.formats import (
     UNKNOWN,
     shorten,
@@ -20,33 +21,24 @@ from crossloom.report.formats import (
     show_range,
     show_share,
 )
-
-_BAR_WIDTH = 24
-_EIGHTHS = " ▏▎▍▌▋▊▉"
+from crossloom.report.tuning.text import tuning_text
 
 
-def print_report(facts: dict[str, Any], console: Console | None = None) -> None:
-    """Show the report on a terminal, standard output unless another is given."""
-    (console or Console()).print(_view(facts))
-
-
-def render_text(facts: dict[str, Any], width: int = 100) -> str:
-    """The same without colours, `width` columns wide."""
-    console = Console(file=StringIO(), width=width, color_system=None, legacy_windows=False)
-    console.print(_view(facts))
-    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
-    return "\n".join(line.rstrip() for line in lines) + "\n"
-
-
-def _view(facts: dict[str, Any]) -> Group:
-    parts = [
-        _header(facts),
-        _notes(facts["notes"]),
-        _waterfall(facts["waterfall"]),
-        _layers(facts),
-        _closing(facts),
-    ]
-    return Group(*(line for part in parts if part is not None for line in (part, Text(""))))
+def make_run_text(facts: dict[str, Any]) -> Group:
+    """What `gather_facts` found, for a terminal."""
+    tuning, cost = facts["tuning"], facts["cost"]
+    notes = [note for part in (facts, tuning, cost) if part for note in part["notes"]]
+    return stack(
+        [
+            _header(facts),
+            make_notes(notes),
+            _waterfall(facts["waterfall"]),
+            _layers(facts),
+            *(tuning_text(tuning) if tuning else []),
+            *(cost_text(cost) if cost else []),
+            _closing(facts),
+        ]
+    )
 
 
 def _header(facts: dict[str, Any]) -> Text:
@@ -68,24 +60,15 @@ def _header(facts: dict[str, Any]) -> Text:
     )
 
 
-def _notes(notes: list[str]) -> RenderableType | None:
-    if not notes:
-        return None
-    table = Table.grid(padding=(0, 1))
-    for note in notes:
-        table.add_row(Text("!", "bold yellow"), Text(note, "yellow"))
-    return table
-
-
 def _waterfall(waterfall: dict[str, Any]) -> RenderableType:
     measure = waterfall["measure"]
     is_share = measure != "snr_db"
     title = {"accuracy": "accuracy", "agreement": "as float", "snr_db": "SNR (dB)"}[measure]
-    table = _table(f"stations, {waterfall['num_samples']:,} samples")
-    _columns(table, [title, "points" if is_share else "dB"])
+    table = make_table(f"stations, {waterfall['num_samples']:,} samples")
+    add_columns(table, [title, "points" if is_share else "dB"])
     table.add_column("", no_wrap=True)
     if is_share:
-        _columns(table, ["SNR (dB)"])
+        add_columns(table, ["SNR (dB)"])
     known = [station[measure] for station in waterfall["stations"] if station[measure] is not None]
     full = 1.0 if is_share else max([*known, 1.0])
     for station in waterfall["stations"]:
@@ -97,21 +80,17 @@ def _waterfall(waterfall: dict[str, Any]) -> RenderableType:
             Text(station["name"]),
             show_share(value, 2) if is_share else ratio,
             change,
-            Text(_bar(share), "blue"),
+            Text(draw_bar(share), "blue"),
         ]
         table.add_row(*cells, *([ratio] if is_share else []))
     return table
 
 
-def _bar(share: float) -> str:
-    """A bar of eighths of a character."""
-    eighths = round(min(share, 1.0) * _BAR_WIDTH * 8)
-    return "█" * (eighths // 8) + (_EIGHTHS[eighths % 8] if eighths % 8 else "")
-
-
 def _layers(facts: dict[str, Any]) -> RenderableType:
-    table = _table("layers")
-    _columns(table, ["runs in", "MACs", "tiles", "bits", "n", "SNR (dB)", "clipping", "ADC use", "error µS"])
+    table = make_table("layers")
+    add_columns(
+        table, ["runs in", "MACs", "tiles", "bits", "n", "SNR (dB)", "clipping", "ADC use", "error µS"]
+    )
     for row in facts["layers"]:
         table.add_row(
             Text(shorten(row["name"], 22)),
@@ -128,28 +107,16 @@ def _layers(facts: dict[str, Any]) -> RenderableType:
     return table
 
 
-def _table(first: str) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", pad_edge=False)
-    table.add_column(first, no_wrap=True)
-    return table
-
-
-def _columns(table: Table, titles: list[str]) -> None:
-    for title in titles:
-        table.add_column(title, justify="right", no_wrap=True)
-
-
 def _closing(facts: dict[str, Any]) -> Table:
-    table = Table.grid(padding=(0, 2))
-    for name, text in (
-        ("programming", _programming(facts["programming"])),
-        ("in memory", _coverage(facts)),
-        ("converters", describe_converters(facts["converters"])),
-        ("actions", _actions(facts)),
-        ("made by", _origin(facts["origin"])),
-    ):
-        table.add_row(Text(name, "bold"), Text(text))
-    return table
+    return make_pairs(
+        [
+            ("programming", _programming(facts["programming"])),
+            ("in memory", _coverage(facts)),
+            ("converters", describe_converters(facts["converters"])),
+            ("actions", _actions(facts)),
+            ("made by", _origin(facts["origin"])),
+        ]
+    )
 
 
 def _programming(programming: dict[str, Any] | None) -> str:

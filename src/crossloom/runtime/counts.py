@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 from crossloom.artefacts import saved
+from crossloom.hardware import InputFormat
+from crossloom.placement import Placement
 
 
 @saved
@@ -28,3 +30,27 @@ class ActionCounts:
 def total(counts: Iterable[ActionCounts]) -> ActionCounts:
     """The sum of counts."""
     return sum(counts, ActionCounts())
+
+
+def input_format(placement: Placement, layer: str) -> InputFormat:
+    """How a mapped layer's input codes become pulses."""
+    quantized = placement.mapped.quantized.layers[layer]
+    mode = placement.mapped.schemes[layer].input_mode
+    return InputFormat(mode, quantized.input_bits, quantized.input_is_signed)
+
+
+def count_layer(placement: Placement, layer: str, num_vectors: int, num_samples: int) -> ActionCounts:
+    """What `num_vectors` input vectors of `num_samples` samples make a mapped layer's chips do."""
+    mapped = placement.mapped
+    tiles = [mapped.tiles[number] for number in mapped.tiles_of[layer]]
+    per_output = mapped.schemes[layer].columns_per_output
+    steps = [step for step in placement.schedule if step.layer == layer]
+    cycles = num_vectors * input_format(placement, layer).num_cycles(placement.system.macro.dac)
+    return ActionCounts(
+        num_mvms=num_vectors * len(tiles),
+        num_cycles=cycles * len(tiles),
+        num_row_drives=cycles * sum(tile.num_rows for tile in tiles),
+        num_conversions=cycles * sum(tile.num_columns // per_output for tile in tiles),
+        bytes_in=num_samples * sum(step.bytes_in for step in steps),
+        bytes_out=num_samples * sum(step.bytes_out for step in steps),
+    )

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -12,7 +12,6 @@ from crossloom.hardware import (
     Codes,
     DenseCodes,
     Draw,
-    InputFormat,
     ManyMvms,
     MvmCommand,
     Reading,
@@ -22,7 +21,8 @@ from crossloom.hardware import (
 from crossloom.mapping import Tile
 from crossloom.placement import Placement
 from crossloom.programming import LayerCorrection, region_of
-from crossloom.runtime.counts import ActionCounts
+from crossloom.runtime.activity import ActivityMeter
+from crossloom.runtime.counts import ActionCounts, count_layer, input_format
 from crossloom.runtime.samples import SampleLayout, SampleOrder, sample_order
 
 
@@ -35,6 +35,11 @@ class _Group:
     numbers: tuple[int, ...]
     tiles: tuple[Tile, ...]
     commands: tuple[MvmCommand, ...]
+
+    @property
+    def items(self) -> list[tuple[int, Tile, MvmCommand]]:
+        """The number, the tile and the command of each."""
+        return list(zip(self.numbers, self.tiles, self.commands, strict=True))
 
 
 @dataclass(frozen=True)
@@ -58,14 +63,14 @@ class LayerOnChips:
         self, placement: Placement, node: Matrix, backend: Backend, correction: LayerCorrection | None = None
     ) -> None:
         mapped = placement.mapped
-        self._node, self._backend = node, backend
+        self._node, self._backend, self._placement = node, backend, placement
         self._correction = correction or LayerCorrection()
         self.layer = self._correction.adjusted(mapped.quantized.layers[node.name])
         self._scheme = mapped.schemes[node.name]
         self._macro = placement.system.macro
-        self._inputs = InputFormat(self._scheme.input_mode, self.layer.input_bits, self.layer.input_is_signed)
+        self._inputs = input_format(placement, node.name)
+        self.meter = ActivityMeter(self._inputs, self._macro.dac)
         self._groups = self._gather(placement)
-        self._steps = [step for step in placement.schedule if step.layer == node.name]
 
     def order(self, values: torch.Tensor, layout: SampleLayout | None, num_samples: int) -> SampleOrder:
         """In which order the layer's input holds the samples of a batch."""
@@ -95,13 +100,14 @@ class LayerOnChips:
                 group, codes.part(group.input_start, group.input_stop), draw, count_codes
             )
             readings += answers
-            parts += [
-                TilePart(number, tile, self._scheme.decode(answer.sums), self._scale(command))
-                for number, tile, command, answer in zip(
-                    group.numbers, group.tiles, group.commands, answers, strict=True
-                )
-            ]
+            parts += [self._part(item, answer) for item, answer in zip(group.items, answers, strict=True)]
         return parts, readings
+
+    def with_settings(self, corrections: Sequence[LayerCorrection]) -> "tuple[LayerOnChips, ...]":
+        """The same layer with other corrections, one for each."""
+        return tuple(
+            LayerOnChips(self._placement, self._node, self._backend, correction) for correction in corrections
+        )
 
     def assemble(self, parts: Sequence[TilePart], correction: LayerCorrection) -> torch.Tensor:
         """Sums of products from what tiles answered: add up what shares outputs, average copies, put the rest in
@@ -120,21 +126,7 @@ class LayerOnChips:
 
     def count(self, codes: Codes, num_samples: int) -> ActionCounts:
         """What one batch of codes makes the chips do."""
-        vectors = codes.num_vectors
-        counts = ActionCounts(
-            bytes_in=num_samples * sum(step.bytes_in for step in self._steps),
-            bytes_out=num_samples * sum(step.bytes_out for step in self._steps),
-        )
-        cycles = vectors * self._inputs.num_cycles(self._macro.dac)
-        for group in self._groups:
-            for command in group.commands:
-                counts += ActionCounts(
-                    num_mvms=vectors,
-                    num_cycles=cycles,
-                    num_row_drives=cycles * command.region.num_rows,
-                    num_conversions=cycles * command.num_outputs,
-                )
-        return counts
+        return count_layer(self._placement, self._node.name, codes.num_vectors, num_samples)
 
     def _gather(self, placement: Placement) -> tuple[_Group, ...]:
         gathered: dict[tuple[int, int], list[int]] = defaultdict(list)
@@ -160,6 +152,7 @@ class LayerOnChips:
             wiring=Wiring(scheme.pairing, scheme.row_copies),
             integration_time=self._correction.of(number).integration_time or tile.integration_time,
             level_step=scheme.level_step,
+            read_voltage=self._correction.of(number).read_voltage,
         )
 
     def _multiply(self, group: _Group, codes: Codes, draw: Draw, count_codes: bool) -> Sequence[Reading]:
@@ -167,9 +160,14 @@ class LayerOnChips:
             return self._backend.mvm_many(group.commands, codes, draw, count_codes)
         return [self._backend.mvm(command, codes, draw, count_codes) for command in group.commands]
 
+    def _part(self, item: tuple[int, Tile, MvmCommand], answer: Reading) -> TilePart:
+        number, tile, command = item
+        return TilePart(number, tile, self._scheme.decode(answer.sums), self._scale(command))
+
     def _scale(self, command: MvmCommand) -> float:
         """Codes of the converter per unit of a tile's sum of products."""
-        return self._macro.gain(command.integration_time, command.level_step) * self._scheme.row_copies
+        time, voltage = command.integration_time, command.read_voltage
+        return self._macro.gain(time, command.level_step, voltage) * self._scheme.row_copies
 
     def _scales(self, parts: Sequence[TilePart], like: torch.Tensor) -> torch.Tensor:
         """Codes per unit for every output of the one group, in the shape of sums [vector, output, *positions]."""
@@ -196,6 +194,19 @@ class LayerOnChips:
             else:
                 place += part.sums if part.scale == 1 else part.sums / part.scale
         return whole / copies if copies > 1 else whole
+
+
+def sweep(layers: Sequence[LayerOnChips], codes: Codes, draw: Draw) -> list[list[TilePart]]:
+    """What the tiles of one layer answer with each of several corrections: `layer.parts` of all, each group of tiles in
+    one call to the chips. Every setting meets the same noise of reads."""
+    parts: list[list[TilePart]] = [[] for _ in layers]
+    for groups in zip(*(layer._groups for layer in layers), strict=True):
+        joined = replace(groups[0], commands=tuple(command for group in groups for command in group.commands))
+        span = codes.part(joined.input_start, joined.input_stop)
+        answers = iter(layers[0]._multiply(joined, span, draw, False))
+        for layer, group, found in zip(layers, groups, parts, strict=True):
+            found += [layer._part(item, next(answers)) for item in group.items]
+    return parts
 
 
 def _factor_and_offset(part: TilePart, correction: LayerCorrection) -> tuple[torch.Tensor, torch.Tensor]:

@@ -63,14 +63,18 @@ class MacroSpec(Spec):
     def cell(self) -> CellSpec:
         return self.crossbar.cell
 
-    def gain(self, integration_time: float, level_step: float) -> float:
+    def gain(self, integration_time: float, level_step: float, read_voltage: float | None = None) -> float:
         """Codes per unit of S = sum of input steps times levels.
 
         `level_step` is the conductance (S) of one level. With an integrator the gain is what its physics
-        gives, V * level_step * n * time_step / (C * full_scale) * top code; without one it is n itself.
+        gives, V * level_step * n * time_step / (C * full_scale) * top code; without one it is n itself. A
+        `read_voltage` (V per input step) other than the drivers' own changes it in proportion.
         """
         integrator, code_range = self.readout.integrator, self.readout.code_range
-        if integrator is None or code_range is None or self.dac.read_voltage is None:
+        voltage = self.dac.read_voltage if read_voltage is None else read_voltage
+        if voltage is None or self.dac.read_voltage is None:
             return integration_time
-        charge = self.dac.read_voltage * level_step * integration_time * integrator.time_step
+        if integrator is None or code_range is None:
+            return integration_time * (voltage / self.dac.read_voltage)
+        charge = voltage * level_step * integration_time * integrator.time_step
         return charge / (integrator.capacitance * integrator.full_scale) * code_range[1]

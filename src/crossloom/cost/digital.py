@@ -1,0 +1,112 @@
+"""What the digital unit does besides finishing the sums of layers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+from crossloom.graph import Digital, Graph, Input, Matrix, Node, NodeRef, measure_shapes
+from crossloom.mapping import MappedGraph, coverage, vectors_per_sample
+
+_FREE = frozenset(
+    [
+        *(
+            "view",
+            "_unsafe_view",
+            "reshape",
+            "flatten",
+            "unflatten",
+            "squeeze",
+            "unsqueeze",
+            "permute",
+            "transpose",
+        ),
+        *(
+            "t",
+            "movedim",
+            "swapaxes",
+            "getitem",
+            "expand",
+            "slice",
+            "select",
+            "narrow",
+            "split",
+            "chunk",
+            "unbind",
+        ),
+        *("detach", "alias", "contiguous", "clone", "dropout", "sym_size", "size"),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class DigitalWork:
+    """Operations per sample of what runs outside crossbars.
+
+    by_node: of digital nodes, and of matrices that stay digital, by name.  unknown: nodes that could not be counted.
+    """
+
+    by_node: Mapping[str, float]
+    unknown: tuple[str, ...]
+
+
+def digital_work(mapped: MappedGraph) -> DigitalWork:
+    """Count: two per multiplication of products, one per value that goes in or comes out (the more of both) elsewhere.
+
+    Layouts (views, transposes, slices) are free.
+    """
+    graph = mapped.quantized.graph
+    shapes = measure_shapes(graph)
+    first = graph.inputs[0].shape if graph.inputs else ()
+    num_samples = (first[0] or 1) if first else 1
+    products = {row.name: row.macs for row in coverage(mapped) if row.where == "digital"}
+    by_node, unknown = {}, []
+    for node in graph.nodes:
+        if isinstance(node, Input) or (isinstance(node, Matrix) and node.name in mapped.schemes):
+            continue
+        macs = products[node.name]
+        if macs is None:
+            unknown.append(node.name)
+        elif macs:
+            by_node[node.name] = 2.0 * macs
+        elif isinstance(node, Digital) and _name(node) not in _FREE:
+            by_node[node.name] = _values(node, shapes) / num_samples
+    return DigitalWork({name: work for name, work in by_node.items() if work}, tuple(unknown))
+
+
+def num_operations(mapped: MappedGraph) -> int:
+    """Two per multiplication of a stored weight, for one sample."""
+    vectors = vectors_per_sample(mapped.quantized.graph)
+    return sum(2 * layer.weight.numel() * vectors[name] for name, layer in mapped.quantized.layers.items())
+
+
+def owners(graph: Graph) -> Mapping[str, str]:
+    """For every node, the last matrix operation that its value comes from; "" where there is none."""
+    order = {node.name: number for number, node in enumerate(graph.matrices)}
+    found: dict[str, str] = {}
+    for node in graph.nodes:
+        above = [found[name] for name in _sources(node) if found[name]]
+        is_matrix = isinstance(node, Matrix)
+        found[node.name] = node.name if is_matrix else max(above, key=order.__getitem__, default="")
+    return found
+
+
+def _values(node: Digital, shapes: Mapping[str, tuple[int, ...]]) -> int:
+    """Values that go in, or that come out, whichever are more."""
+    names = [name for name in (*_sources(node), node.name) if name in shapes]
+    return max((prod(shapes[name]) for name in names), default=0)
+
+
+def _sources(node: Node) -> list[str]:
+    if isinstance(node, Input):
+        return []
+    return [node.source] if isinstance(node, Matrix) else _names((node.args, node.kwargs))
+
+
+def _names(value: object) -> list[str]:
+    if isinstance(value, NodeRef):
+        return [value.name]
+    return [name for item in value for name in _names(item)] if isinstance(value, tuple) else []
+
+
+def _name(node: Digital) -> str:
+    return node.operation.split(".")[1] if "." in node.operation else node.operation

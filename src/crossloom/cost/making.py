@@ -1,0 +1,112 @@
+"""From the work of layers to a report."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from crossloom.cost.actions import LayerWork, layer_actions
+from crossloom.cost.digital import digital_work, num_operations, owners
+from crossloom.cost.energies import parts_of
+from crossloom.cost.instances import areas_of, standing_power
+from crossloom.cost.peak import peak
+from crossloom.cost.report import CostReport, PartCost, ProgrammingCost
+from crossloom.cost.table import Action, ComponentTable
+from crossloom.cost.timeline import make_timeline
+from crossloom.placement import Placement
+
+
+@dataclass(frozen=True)
+class Work:
+    """All that a report is made from.
+
+    layers: what mapped layers did.  digital_layers: mapped layers that the digital unit did in their place.
+    """
+
+    placement: Placement
+    kind: Literal["estimate", "account"]
+    layers: Mapping[str, LayerWork]
+    num_samples: int
+    digital_layers: tuple[str, ...] = ()
+    programming: ProgrammingCost | None = None
+    notes: tuple[str, ...] = ()
+
+
+def make_report(work: Work, table: ComponentTable) -> CostReport:
+    """Energies, areas and times of what was done."""
+    placement, system = work.placement, work.placement.system
+    parts, operations, notes = _layer_parts(work, table)
+    spans, interval = make_timeline(placement, work.layers, operations, table)
+    num_chips = len({address.chip for address in placement.macros})
+    standing = standing_power(system, table, num_chips)
+    parts += [PartCost("", name, 0.0, *power.times(interval)) for name, power in standing.items()]
+    times = [layer.integration_time(tile) for layer in work.layers.values() for tile in layer.tiles]
+    return CostReport(
+        system=system.name,
+        table=table.name,
+        kind=work.kind,
+        num_samples=work.num_samples,
+        parts=tuple(parts),
+        areas=areas_of(system, table, num_chips),
+        spans=spans,
+        interval=interval,
+        peak=peak(system, table, integration_time=sum(times) / len(times) if times else 1.0),
+        programming=work.programming,
+        num_operations=num_operations(placement.mapped),
+        notes=(*table.notes, *work.notes, *notes, *_missing(placement, table)),
+    )
+
+
+def _layer_parts(
+    work: Work, table: ComponentTable
+) -> tuple[list[PartCost], dict[str, float], tuple[str, ...]]:
+    """The parts of all layers, the digital unit's operations by layer, and what could not be known."""
+    mapped, macro = work.placement.mapped, work.placement.system.macro
+    found = {name: layer_actions(layer, table) for name, layer in work.layers.items()}
+    digital = digital_work(mapped)
+    operations: dict[str, float] = defaultdict(float)
+    owner = owners(mapped.quantized.graph)
+    for name, number in digital.by_node.items():
+        operations[owner[name]] += number
+    for name in work.digital_layers:
+        operations[name] += 2.0 * _macs(work.placement, name)
+    for name, actions in found.items():
+        operations[name] += actions.counts["operation"]
+    parts: list[PartCost] = []
+    for name, number in operations.items():
+        if name not in found:
+            parts += parts_of(name, _operations(number), 0.0, None, macro, table)
+    for name, actions in found.items():
+        counts: dict[Action, float] = {**actions.counts, **_operations(operations[name])}
+        parts += parts_of(name, counts, actions.cells.count, actions.cells.energy, macro, table)
+    notes = []
+    if any(actions.cells.energy is None for actions in found.values()):
+        notes.append("no read voltage, or no time of a read, is known: what the cells take is left out")
+    if digital.unknown:
+        names = ", ".join(digital.unknown[:5])
+        notes.append(f"{len(digital.unknown)} digital operations could not be counted: {names}")
+    return parts, dict(operations), tuple(notes)
+
+
+def _operations(number: float) -> dict[Action, float]:
+    return {"operation": number}
+
+
+def _macs(placement: Placement, layer: str) -> float:
+    graph_layer = placement.mapped.quantized.layers[layer]
+    vectors = next(step.num_vectors for step in placement.schedule if step.layer == layer)
+    return graph_layer.weight.numel() * vectors
+
+
+def _missing(placement: Placement, table: ComponentTable) -> tuple[str, ...]:
+    """What the table and the system leave unknown, so that it costs nothing here."""
+    macro, timing, notes = placement.system.macro, table.timing, []
+    if macro.readout.bits is None:
+        notes.append("converters are ideal, of no number of bits: they take neither energy nor time here")
+    elif table.adc is None:
+        notes.append(f"{table.name} knows no converter: conversions take neither energy nor time here")
+    if not (placement.system.link.bandwidth or timing.link_bandwidth):
+        notes.append("no bandwidth of links is known: crossing them takes no time here")
+    if timing.digital_rate is None:
+        notes.append("no rate of the digital unit is known: it takes no time here")
+    return tuple(notes)

@@ -1,0 +1,1 @@
+"""Component tables, one TOML file each."""

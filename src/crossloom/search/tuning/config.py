@@ -1,0 +1,106 @@
+"""What is chosen when hardware tunes itself: which knobs, by which search, on how many samples."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from crossloom.artefacts import saved
+from crossloom.spec import Config
+
+Positive = Annotated[float, Field(gt=0)]
+LayerKnob = Literal["integration_time", "read_voltage", "offset", "gain"]
+ReferenceKind = Literal["exact", "nominal"]
+
+
+class _Common(Config):
+    """What every way to tune layers shares.
+
+    reference: what chips should answer: `exact` integer products, or what `nominal` chips would answer, with ideal
+        cells and converters at the integration times of the placement, which is what a network trained with its
+        converters learned; None takes that whose network has less cross-entropy, and `exact` without labels.
+    num_samples: samples to tune with, at most.  held_out: share of the data that scores are of: no setting is found
+        on it, but knobs that do not help there are left out.
+    num_vectors: input vectors that settings of a layer are compared on, half of them to fit lines, half to judge.
+    max_evaluations: network evaluations after which no more layers are tuned; max_seconds likewise; None for no limit.
+    seed: of read noise, and of which vectors are taken.
+    """
+
+    reference: ReferenceKind | None = None
+    num_samples: Annotated[int, Field(ge=2)] = 64
+    held_out: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    num_vectors: Annotated[int, Field(ge=16)] = 512
+    max_evaluations: Positive | None = None
+    max_seconds: Positive | None = None
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+@saved
+class LayerByLayer(_Common):
+    """Tune layer by layer, from the layer's own outputs against the reference's.
+
+    SSAT of Yu et al., Nat. Commun. 16, 2123 (2025), 10.1038/s41467-025-57183-0.
+
+    Each layer meets what the tuned layers before it gave. All settings of its registers are tried in one sweep, each
+    tile keeps its best, and the settings that do not help on vectors held out are not taken.
+
+    knobs: in the order in which their worth is told.  `integration_time`: every value of the register, or 33 values up
+        to a factor of 8 either way where there is no register.  `read_voltage`: those of `read_voltages`, V per input
+        step.  `offset`, `gain`: of every output, made good digitally.
+    """
+
+    kind: Literal["layer_by_layer"] = "layer_by_layer"
+    knobs: Annotated[tuple[LayerKnob, ...], Field(min_length=1)] = ("integration_time", "offset", "gain")
+    read_voltages: tuple[Positive, ...] = ()
+
+    @model_validator(mode="after")
+    def _knobs_have_what_they_need(self) -> Self:
+        if len(set(self.knobs)) < len(self.knobs):
+            raise ValueError(f"knobs: some are named twice: {', '.join(self.knobs)}")
+        if "gain" in self.knobs and "offset" not in self.knobs[: self.knobs.index("gain")]:
+            raise ValueError("knobs: a line has an offset: put offset before gain, or leave gain out")
+        if ("read_voltage" in self.knobs) != bool(self.read_voltages):
+            raise ValueError("knobs: read_voltage and the read_voltages to try come together")
+        return self
+
+
+@saved
+class Exhaustive(_Common):
+    """For each layer in order every value of its integration time, judged by the outputs of the whole network on the
+    samples to tune with: a reference for cheaper ways, at as many network evaluations as there are values and layers.
+
+    knobs: `offset` and `gain` are fitted at every value, as by `LayerByLayer`.
+    """
+
+    kind: Literal["exhaustive"] = "exhaustive"
+    knobs: Annotated[tuple[LayerKnob, ...], Field(min_length=1)] = ("integration_time",)
+    read_voltages: tuple[Positive, ...] = ()
+
+
+@saved
+class TwoStages(Config):
+    """First the mapping in a simulator of nominal chips, then the registers on the chips (PTSS: Yu et al. 2025).
+
+    Stage 1 measures the error of every layer with every number of `copies` and `row_copies` and every input mode, and
+    how much each layer's error hurts the network's outputs; a knapsack finds the choice of least harm that fits into
+    the system. Stage 2 programs the chips anew and tunes them by `layers`.
+
+    copies, row_copies: the numbers to try.  modes: input modes by kind; None for all that the drivers do.
+    threshold: error of a layer (NMSE) below which it counts as good, so that what is left to choose is cheap.
+    array_price, cycle_price: harm that all of the system's cells, or the most cycles, are worth, as a share of the harm
+        of the mapping as it is: ties go to small and quick mappings.
+    fill: share of the system's cells that copies may fill; lowered by a twentieth whenever no placement is found.
+    num_draws: simulated sets of chips that errors are averaged over.  num_vectors: as for `layers`, in the simulator.
+    layers: how the chips are tuned in the end, and on which samples; its limits are of stage 2 alone.
+    """
+
+    kind: Literal["two_stages"] = "two_stages"
+    copies: Annotated[tuple[Annotated[int, Field(ge=1, le=64)], ...], Field(min_length=1)] = (1, 2, 4)
+    row_copies: Annotated[tuple[Annotated[int, Field(ge=1, le=64)], ...], Field(min_length=1)] = (1, 2)
+    modes: tuple[str, ...] | None = None
+    threshold: Annotated[float, Field(ge=0)] = 0.002
+    array_price: Annotated[float, Field(ge=0)] = 0.01
+    cycle_price: Annotated[float, Field(ge=0)] = 0.01
+    fill: Annotated[float, Field(gt=0, le=1)] = 0.98
+    num_draws: Annotated[int, Field(ge=1)] = 1
+    num_vectors: Annotated[int, Field(ge=16)] = 256
+    layers: LayerByLayer = LayerByLayer()
