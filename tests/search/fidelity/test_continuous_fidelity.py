@@ -67,7 +67,7 @@ def history(sampler, space, goals, objective, number, seed=0, batch=1, points=()
 
 @pytest.fixture(scope="module")
 def started():
-    return history(ContinuousFidelity(), SPACE, GOALS, branin_currin, 14, batch=14)
+    return history(ContinuousFidelity(), SPACE, GOALS, branin_currin, 10, batch=10)
 
 
 @pytest.mark.slow
@@ -85,16 +85,16 @@ def test_a_tenth_of_the_compute_reaches_95_percent_of_the_hypervolume_of_full_ev
 
 
 def test_cheap_evaluations_find_the_front_for_the_price_of_three(started):
-    # Seed 0; 12 proposals by information after the first 14; random designs of this cost reach 0.2 to 0.5.
+    # Seed 0; 14 proposals by information after the first 10; three random designs reach 0.05 to 0.4.
     sampler = ContinuousFidelity()
-    points = history(sampler, SPACE, GOALS, branin_currin, 30, batch=4, points=started)
+    points = history(sampler, SPACE, GOALS, branin_currin, 24, batch=7, points=started)
     assert sum(point.cost for point in points) < 4
     assert hypervolume([item.values for item in sampler.recommend(SPACE, GOALS, points)]) > 0.8
 
 
 def test_a_search_that_is_resumed_proposes_what_it_would_have_proposed(started):
-    ahead = history(ContinuousFidelity(), SPACE, GOALS, branin_currin, 17, points=started)
-    for number in (14, 15, 16):
+    ahead = history(ContinuousFidelity(), SPACE, GOALS, branin_currin, 12, points=started)
+    for number in (10, 11):
         [again] = ContinuousFidelity().propose(SPACE, GOALS, ahead[:number], 1, 0)
         assert (again.values, again.fidelity) == (ahead[number].values, ahead[number].fidelity)
 
@@ -105,14 +105,14 @@ def test_another_seed_proposes_other_designs(started):
 
 
 def test_proposals_of_one_batch_differ_and_avoid_what_runs(started):
-    running = Point(14, {"a": 0.5, "b": 0.5}, 1.0, state="running")
+    running = Point(10, {"a": 0.5, "b": 0.5}, 1.0, state="running")
     batch = ContinuousFidelity().propose(SPACE, GOALS, [*started, running], 4, 0)
     assert len({(SPACE.key(item.values), item.fidelity) for item in batch}) == 4
     assert all(item.values != running.values for item in batch)
 
 
 def test_a_design_is_seen_again_only_at_a_higher_fidelity():
-    points = history(ContinuousFidelity(lowest=0.1, num_initial=6), MIXED, GOALS_MIXED, mixed, 24, batch=4)
+    points = history(ContinuousFidelity(lowest=0.1, num_initial=6), MIXED, GOALS_MIXED, mixed, 18, batch=5)
     levels: dict[str, list[float]] = {}
     for point in points:
         levels.setdefault(MIXED.key(point.values), []).append(point.fidelity)
@@ -121,13 +121,13 @@ def test_a_design_is_seen_again_only_at_a_higher_fidelity():
 
 def test_fidelities_are_those_that_can_be_asked_for():
     sampler = ContinuousFidelity(lowest=0.2, levels=(0.2, 0.4, 0.8), num_initial=6)
-    points = history(sampler, MIXED, GOALS_MIXED, mixed, 20, batch=4)
+    points = history(sampler, MIXED, GOALS_MIXED, mixed, 14, batch=3)
     assert {point.fidelity for point in points} <= {0.2, 0.4, 0.8, 1.0}
 
 
 def test_full_fidelity_alone_is_a_search_too():
     sampler = ContinuousFidelity(lowest=1.0, num_initial=6)
-    points = history(sampler, MIXED, GOALS_MIXED, mixed, 12, batch=3)
+    points = history(sampler, MIXED, GOALS_MIXED, mixed, 9, batch=3)
     assert {point.fidelity for point in points} == {1.0}
 
 
@@ -139,9 +139,9 @@ def test_what_was_seen_in_full_everywhere_leaves_nothing_to_propose():
 
 def test_designs_that_failed_are_left_alone():
     sampler = ContinuousFidelity(lowest=0.1, num_initial=6)
-    points = history(sampler, MIXED, GOALS_MIXED, mixed, 12, batch=4)
+    points = history(sampler, MIXED, GOALS_MIXED, mixed, 8, batch=8)
     [wanted] = sampler.propose(MIXED, GOALS_MIXED, points, 1, 0)
-    failed = Point(12, wanted.values, wanted.fidelity, state="failed", failure="no")
+    failed = Point(8, wanted.values, wanted.fidelity, state="failed", failure="no")
     batch = sampler.propose(MIXED, GOALS_MIXED, [*points, failed], 6, 0)
     assert batch
     assert all(item.values != wanted.values for item in batch)
@@ -159,7 +159,7 @@ def test_a_search_whose_first_designs_all_fail_goes_on_with_others():
 
 def test_the_exact_goal_is_learned_from_cheap_evaluations():
     sampler = ContinuousFidelity(lowest=0.1, exact=("area",), num_initial=8)
-    points = history(sampler, MIXED, GOALS_MIXED, mixed, 16, batch=4)
+    points = history(sampler, MIXED, GOALS_MIXED, mixed, 16, batch=8)
     recommended = {MIXED.key(item.values) for item in sampler.recommend(MIXED, GOALS_MIXED, points)}
     seen = {MIXED.key(point.values): mixed(point.values).values for point in points}
     # Nothing that is plainly worse than another design seen is recommended: kind y costs 0.1 for nothing.

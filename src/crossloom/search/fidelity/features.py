@@ -14,7 +14,8 @@ def encode(space: Space, designs: Iterable[Values]) -> torch.Tensor:
         [value for name, knob in space.knobs.items() for value in _encode_one(knob, design[name])]
         for design in designs
     ]
-    return torch.tensor(rows, dtype=torch.float64).reshape(len(rows), -1)
+    width = sum(_width(knob) for knob in space.knobs.values())
+    return torch.tensor(rows, dtype=torch.float64).reshape(len(rows), width)
 
 
 def _encode_one(knob: Knob, value) -> list[float]:
@@ -22,6 +23,10 @@ def _encode_one(knob: Knob, value) -> list[float]:
         # Scaled so that two options are one apart, as the two ends of a number are.
         return [2**-0.5 if option == value else 0.0 for option in knob.options]
     return [knob.to_unit(value)]
+
+
+def _width(knob: Knob) -> int:
+    return len(knob.options) if isinstance(knob, Choice) and not _is_ordered(knob) else 1
 
 
 def _is_ordered(knob: Choice) -> bool:

@@ -37,10 +37,12 @@ def propose(
     seed: int,
 ) -> list[Proposal]:
     """First designs as long as there are any, then by information."""
-    known = {(space.key(point.values), point.fidelity) for point in history}
-    first = [
-        one for one in initial(sampler, space, seed) if (space.key(one.values), one.fidelity) not in known
-    ]
+    reached: dict[str, float] = {}
+    for point in history:
+        fidelity = 1.0 if point.state == "failed" else point.fidelity
+        reached[space.key(point.values)] = max(reached.get(space.key(point.values), 0.0), fidelity)
+    planned = initial(sampler, space, seed)
+    first = [one for one in planned if one.fidelity > reached.get(space.key(one.values), 0.0)]
     if first:
         return first[:number]
     evidence = Evidence.of(space, goals, history)

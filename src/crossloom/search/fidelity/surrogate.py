@@ -15,6 +15,7 @@ from gpytorch.mlls import ExactMarginalLogLikelihood
 from crossloom.search.fidelity.kernel import GapMean, fidelity_kernel, full_kernel
 
 _EXACT_NOISE = 1e-5  # variance, of deviation 1: keeps the matrices regular, resolves a third of a percent
+_MOST_STEPS = 75  # of a fit, which starts where the priors say
 _FITS: dict[tuple, "Fit"] = {}
 _FITS_LOCK = threading.Lock()
 
@@ -111,7 +112,8 @@ def _fit(inputs: torch.Tensor, values: torch.Tensor, has_fidelity: bool, is_exac
         warnings.simplefilter("ignore", BotorchWarning)
         torch.manual_seed(0)
         fit_gpytorch_mll(
-            ExactMarginalLogLikelihood(model.likelihood, model), optimizer_kwargs={"options": {"maxiter": 75}}
+            ExactMarginalLogLikelihood(model.likelihood, model),
+            optimizer_kwargs={"options": {"maxiter": _MOST_STEPS}},
         )
     noise = _EXACT_NOISE if is_exact else model.likelihood.noise.detach().item()  # type: ignore
     return Fit(
