@@ -31,7 +31,7 @@ _HOMES = {
         "DifferentialPair LayerMappingConfig MappedGraph MappingConfig OffsetColumn SignMagnitude TwosComplement "
         "Whole map_graph"
     ),
-    "placement": "ForbiddenRegion Placement PlacementConfig place",
+    "placement": "ForbiddenRegion PipelineSchedule Placement PlacementConfig check_placement check_schedule place",
     "hardware": "Backend",
     "circuits": "Crossbar approximate_conductance effective_conductance",
     "backends": "MockBackend RecordedBackend Recording RecordingBackend SimulatedBackend",
@@ -52,13 +52,13 @@ _HOMES = {
         "scale_effects train InPlace MixedPrecision OnChipConfig OnChipResult SignUpdate TikiTaka learn_on_chip "
         "InTheLoopConfig InTheLoopResult LayerByLayerConfig program_in_the_loop tune_in_the_loop"
     ),
-    "cost": "ComponentTable CostReport account estimate list_tables load_table",
+    "cost": "ComponentTable CostReport account estimate list_tables load_table schedule",
     "fitting": "DeviceFit FitConfig fit_device",
     "search": (
         "Budget Choice Float GaussianProcess Genetic Grid Int Outcome Random Ray Sobol Space Study Tpe over_chips sweep"
     ),
     "search.tuning": "Exhaustive Knobs LayerByLayer LayerTuning Scores TuningResult TwoStages tune",
-    "pipeline": "MaintenanceReport RefreshConfig Waterfall compile maintain simulate waterfall",
+    "pipeline": "MaintenanceReport RefreshConfig Waterfall compile maintain replicate simulate waterfall",
     "report": "CostView Report StudyView TuningView report_of",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -224,6 +224,18 @@ CASES = [
     case("Pad", PLANE, ints(0, 2, 1, 0, 0, 1, 0, 0), mode="edge"),
     case("Pad", PLANE, ints(1, 2), None, ints(-1), opset=18, mode="reflect"),
     case("Pad", PLANE, ints(1, 2), None, ints(3), opset=19, mode="wrap"),
+    # recurrent layers, whose first axis is time; more in test_onnx_recurrent.py
+    *(
+        case(
+            name,
+            (5, 2, 3),
+            floats(1, gates * 4, 3),
+            floats(1, gates * 4, 4),
+            floats(1, gates * 8),
+            hidden_size=4,
+        )
+        for name, gates in (("LSTM", 4), ("GRU", 3), ("RNN", 1))
+    ),
     # resizing
     *(
         case(
@@ -323,4 +335,11 @@ def _leaves(results: Any) -> tuple[torch.Tensor, ...]:
 
 def test_every_supported_operation_is_among_the_cases() -> None:
     made_elsewhere = {"Constant", "ConstantOfShape", "Range", "Shape", "Size"}
+    made_elsewhere |= {
+        "QuantizeLinear",
+        "DequantizeLinear",
+        "Quant",
+        "BipolarQuant",
+        "Trunc",
+    }  # test_onnx_quantised.py
     assert set(SUPPORTED_OPERATIONS) - made_elsewhere == {entry.operation for entry in CASES}

@@ -101,7 +101,7 @@ def test_a_constant_per_position_stays_an_addition(shape: tuple[int, ...]) -> No
 
 def test_a_rectifier_becomes_the_activation() -> None:
     graph = FuseActivation()(graph_of("u-net"))
-    assert [node.activation for node in graph.matrices] == ["relu", "relu", None]
+    assert [node.activation for node in graph.matrices] == ["relu", "relu", None, None]
     assert "relu" not in operations(graph)
 
 

@@ -140,7 +140,8 @@ def test_the_original_stays_as_it_is_and_a_copy_serves_as_well(name):
 
 
 def times(placement: Placement, layer: str) -> set[float]:
-    return {tile.integration_time for tile in placement.mapped.tiles if tile.layer == layer}
+    mapped = placement.mapped
+    return {mapped.tiles[number].integration_time for number in mapped.tiles_of[layer]}
 
 
 @pytest.mark.parametrize("output_step", [2.0, 0.2, 0.1, 0.05, 0.02, 0.01])

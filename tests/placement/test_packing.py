@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from crossloom.errors import CapacityError, ConfigError
 from crossloom.placement.packing import Forbidden, Packing, Rectangle, Spot, area_bound, lower_bound, pack
+from crossloom.placement.packing.skyline import fill_one_by_one, fill_skyline
 
 ROWS, COLUMNS = 1152, 128
 QUICK = settings(deadline=None, max_examples=60)
@@ -279,3 +280,14 @@ def test_more_copies_than_bins_are_refused():
 def test_impossible_arguments_are_refused(make):
     with pytest.raises(ConfigError):
         make()
+
+
+def test_rectangles_of_few_sizes_are_filled_in_as_one_by_one():
+    """300 random bins (seed 0) of up to 60 rectangles of 1 to 5 sizes, in any order."""
+    draw = random.Random(0)
+    for _ in range(300):
+        sizes = [(draw.randint(1, 12), draw.randint(1, 12)) for _ in range(draw.randint(1, 5))]
+        heights, widths = zip(*(draw.choice(sizes) for _ in range(draw.randint(16, 60))), strict=True)
+        order = draw.sample(range(len(heights)), len(heights))
+        slow = fill_one_by_one(20, 20, heights, widths, order, None, None)
+        assert fill_skyline(20, 20, heights, widths, order) == slow

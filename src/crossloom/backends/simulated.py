@@ -245,13 +245,14 @@ class SimulatedBackend(Backend):
 
     def _noise(self, commands: tuple[MvmCommand, ...], codes: Codes, draw: Draw) -> Any:
         widths = [command.num_outputs for command in commands]
+        step = ("step", draw.step) if draw.step else ()
 
         def drawn(shape: tuple[int, ...]) -> torch.Tensor:
             vectors = shape[0] // codes.num_samples
             positions = torch.Size(shape[2:]).numel()
             parts = []
             for command, width in zip(commands, widths, strict=True):
-                place = (*command.address, command.region.row, command.region.column, draw.run)
+                place = (*command.address, command.region.row, command.region.column, draw.run, *step)
                 per_sample = vectors * width * positions
                 part = sample_noise(
                     codes.num_samples, draw.first_sample, per_sample, (self.seed, *place), self._device

@@ -17,7 +17,7 @@ import torch
 
 from crossloom.calibration.plan import CalibrationPlan
 from crossloom.calibration.propagation import Arrival, propagate
-from crossloom.graph import Interpreter, Matrix, activate, float_matrix, multiply
+from crossloom.graph import Interpreter, Matrix, activate, at_once, float_matrix, multiply
 from crossloom.programming import LayerCorrection
 
 Outputs = dict[str, torch.Tensor]
@@ -127,7 +127,7 @@ def _float_outputs(plan: CalibrationPlan, samples: tuple[torch.Tensor, ...]) -> 
         return activate(node, outputs[node.name])
 
     with torch.no_grad():
-        Interpreter(graph, run)(samples)
+        Interpreter(graph, run, at_once(plain))(samples)
     return outputs
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import torch
 
-from crossloom.graph import Interpreter, Matrix, check_inputs
+from crossloom.graph import Interpreter, Matrix, at_once, check_inputs
 from crossloom.hardware import DenseCodes, WindowedCodes
 from crossloom.mapping import MappedGraph
 from crossloom.quant import integer_matrix
@@ -34,7 +34,7 @@ def observe(
     size = fixed_batch(mapped)
     step = size or len(batch[0])
     with torch.no_grad():
-        interpreter = Interpreter(quantized.graph, watch)
+        interpreter = Interpreter(quantized.graph, watch, at_once(run))
         interpreter(tuple(part[:step] for part in batch))
     return seen
 

@@ -1,11 +1,11 @@
 """Samples on their way through chips, with a stop at every layer: each once, with what the layers before gave."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
-from crossloom.graph import Interpreter, Matrix, activate
+from crossloom.graph import Interpreter, Matrix, Recurrence, activate, at_once
 from crossloom.hardware import Codes, Draw
 from crossloom.programming import LayerCorrection, ProgrammedChips
 from crossloom.quant import integer_matrix
@@ -14,7 +14,10 @@ from crossloom.runtime import LayerOnChips, SampleLayout, sample_layouts
 
 @dataclass(frozen=True)
 class Arrival:
-    """A layer that samples have come to: its input `values`, and what its chips would answer."""
+    """A layer that samples have come to: its input `values`, and what its chips would answer.
+
+    Where a state meets the layer, `values` [step, batch, in] are those of all steps.
+    """
 
     chips: ProgrammedChips = field(repr=False)
     node: Matrix
@@ -59,16 +62,22 @@ def propagate(
     """Send samples through the network once: its outputs.
 
     `visit` sees what arrives at each of `layers`, in order, and gives the values before its activation that the samples
-    go on with. All other layers are computed exactly. Read noise is that of run `seed`.
+    go on with. All other layers are computed exactly. Read noise is that of run `seed`. A layer that states meet sees
+    the states of all steps at once, as exact products of its own lead to them.
     """
     quantized, draw, num_samples = chips.placement.mapped.quantized, Draw(seed), len(samples[0])
     layouts, digital = sample_layouts(quantized.graph), integer_matrix(quantized)
+    recurrences = (node for node in quantized.graph.nodes if isinstance(node, Recurrence))
+    recurrent = {matrix.name for node in recurrences for matrix in node.products}
 
     def run(node: Matrix, values: torch.Tensor) -> torch.Tensor:
         if node.name not in layers:
             return digital(node, values)
-        arrival = Arrival(chips, node, values, layouts.get(node.source), num_samples, draw)
+        layout = layouts.get(node.source)
+        if node.name in recurrent and layout is not None:
+            layout = replace(layout, axis=layout.axis + 1)
+        arrival = Arrival(chips, node, values, layout, num_samples, draw)
         return activate(node, visit(arrival)).to(values.dtype)
 
     with torch.no_grad():
-        return Interpreter(quantized.graph, run)(samples)
+        return Interpreter(quantized.graph, run, at_once(digital))(samples)

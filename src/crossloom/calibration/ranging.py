@@ -4,7 +4,7 @@ Before any chip, on ideal arithmetic, by `choose_integration_times`; on chips, c
 with what was measured.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import torch
 
@@ -12,7 +12,7 @@ from crossloom.calibration.config import ConverterRange
 from crossloom.calibration.observing import fixed_batch, observe
 from crossloom.circuits import convert, effective_array, expand, product
 from crossloom.errors import DataError
-from crossloom.hardware import Codes, InputFormat, Wiring
+from crossloom.hardware import Codes, DenseCodes, InputFormat, Wiring
 from crossloom.mapping import MappedGraph, Tile, legal_integration_time
 from crossloom.progress import track
 
@@ -45,15 +45,25 @@ def choose_integration_times(
     codes = observe(mapped, sample, _MAX_VECTORS)
     times: dict[int, float] = {}
     for layer, numbers in track(mapped.tiles_of.items(), "choosing integration times", len(mapped.tiles_of)):
-        if layer in keep or not mapped.config.for_layer(layer).is_range_left_to_data:
+        if layer in keep or layer in mapped.tied or not mapped.config.for_layer(layer).is_range_left_to_data:
             continue
+        seen = _all_codes(mapped, layer, codes)
         known: dict[tuple[int, ...], float] = {}
         for number in numbers:
             tile = mapped.tiles[number]
             if tile.block not in known:
-                known[tile.block] = TileRange(mapped, tile, codes[layer]).choose(method)
+                known[tile.block] = TileRange(mapped, tile, seen).choose(method)
             times[number] = known[tile.block]
     return mapped.with_integration_times(times)
+
+
+def _all_codes(mapped: MappedGraph, layer: str, codes: Mapping[str, DenseCodes]) -> DenseCodes:
+    """The input vectors of a layer and of those that use its tiles: a tile has one integration time."""
+    found = [codes[layer], *(codes[name] for name, owner in mapped.tied.items() if owner == layer)]
+    if len(found) == 1:
+        return found[0]
+    vectors = torch.cat([each.values for each in found])
+    return DenseCodes(vectors, len(vectors))
 
 
 class TileRange:

@@ -3,7 +3,7 @@
 from crossloom.cost.account import account
 from crossloom.cost.adc import PublishedCosts, SteppedCosts, WaldenCosts, thermal_limit
 from crossloom.cost.amount import Amount
-from crossloom.cost.estimate import estimate
+from crossloom.cost.estimate import Table, estimate
 from crossloom.cost.loading import list_tables, load_table
 from crossloom.cost.peak import peak
 from crossloom.cost.report import (
@@ -15,6 +15,7 @@ from crossloom.cost.report import (
     ProgrammingCost,
     Span,
 )
+from crossloom.cost.scheduling import schedule, stage_times
 from crossloom.cost.table import CellCosts, ComponentTable, PartSpec, TimingSpec
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "PublishedCosts",
     "Span",
     "SteppedCosts",
+    "Table",
     "TimingSpec",
     "WaldenCosts",
     "account",
@@ -38,5 +40,7 @@ __all__ = [
     "list_tables",
     "load_table",
     "peak",
+    "schedule",
+    "stage_times",
     "thermal_limit",
 ]

@@ -78,12 +78,12 @@ def layer_actions(work: LayerWork, table: ComponentTable) -> LayerActions:
         "mvm": counts.num_mvms * each,
         "link_bit": 8 * (counts.bytes_in + counts.bytes_out) * each,
         **_buffered(work),
-        "operation": _operations(work),
+        "operation": sum_operations(work),
     }
     return LayerActions(work.layer, found, read_cells(work, table, clock))
 
 
-def _operations(work: LayerWork) -> float:
+def sum_operations(work: LayerWork) -> float:
     """What the digital unit does with a layer's sums: every tile's is scaled and added, then comes the bias."""
     mapped = work.placement.mapped
     sums = sum(mapped.tiles[number].output_stop - mapped.tiles[number].output_start for number in work.tiles)

@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
-from crossloom.graph import Digital, Graph, Input, Matrix, Node, NodeRef, measure_shapes
+from crossloom.graph import (
+    Digital,
+    Graph,
+    Input,
+    Recurrence,
+    matrices_of,
+    measure_shapes,
+    node_references,
+)
 from crossloom.mapping import MappedGraph, coverage, vectors_per_sample
 
 _FREE = frozenset(
@@ -36,6 +44,9 @@ _FREE = frozenset(
         *("detach", "alias", "contiguous", "clone", "dropout", "sym_size", "size"),
     ]
 )
+_STATE = 3
+"""Operations of a recurrent layer's digital part per value of its gates: the sum of both products, the gate's function,
+and one product or sum that the next state takes."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,7 @@ class DigitalWork:
 def digital_work(mapped: MappedGraph) -> DigitalWork:
     """Count: two per multiplication of products, one per value that goes in or comes out (the more of both) elsewhere.
 
-    Layouts (views, transposes, slices) are free.
+    Layouts (views, transposes, slices) are free. Recurrences count three per value of their gates.
     """
     graph = mapped.quantized.graph
     shapes = measure_shapes(graph)
@@ -61,14 +72,23 @@ def digital_work(mapped: MappedGraph) -> DigitalWork:
     products = {row.name: row.macs for row in coverage(mapped) if row.where == "digital"}
     by_node, unknown = {}, []
     for node in graph.nodes:
-        if isinstance(node, Input) or (isinstance(node, Matrix) and node.name in mapped.schemes):
+        if isinstance(node, Input):
+            continue
+        if isinstance(node, Recurrence):
+            by_node[node.name] = _STATE * prod(shapes[node.source]) / num_samples
+        by_node |= {
+            matrix.name: 2.0 * (products[matrix.name] or 0)
+            for matrix in matrices_of(node)
+            if matrix.name not in mapped.schemes
+        }
+        if not isinstance(node, Digital):
             continue
         macs = products[node.name]
         if macs is None:
             unknown.append(node.name)
         elif macs:
             by_node[node.name] = 2.0 * macs
-        elif isinstance(node, Digital) and _name(node) not in _FREE:
+        elif _name(node) not in _FREE:
             by_node[node.name] = _values(node, shapes) / num_samples
     return DigitalWork({name: work for name, work in by_node.items() if work}, tuple(unknown))
 
@@ -84,28 +104,17 @@ def owners(graph: Graph) -> Mapping[str, str]:
     order = {node.name: number for number, node in enumerate(graph.matrices)}
     found: dict[str, str] = {}
     for node in graph.nodes:
-        above = [found[name] for name in _sources(node) if found[name]]
-        is_matrix = isinstance(node, Matrix)
-        found[node.name] = node.name if is_matrix else max(above, key=order.__getitem__, default="")
+        above = [found[name] for name in node_references(node) if found[name]]
+        held = [matrix.name for matrix in matrices_of(node)]
+        found[node.name] = max(held or above, key=order.__getitem__, default="")
+        found |= {name: name for name in held}
     return found
 
 
 def _values(node: Digital, shapes: Mapping[str, tuple[int, ...]]) -> int:
     """Values that go in, or that come out, whichever are more."""
-    names = [name for name in (*_sources(node), node.name) if name in shapes]
+    names = [name for name in (*node_references(node), node.name) if name in shapes]
     return max((prod(shapes[name]) for name in names), default=0)
-
-
-def _sources(node: Node) -> list[str]:
-    if isinstance(node, Input):
-        return []
-    return [node.source] if isinstance(node, Matrix) else _names((node.args, node.kwargs))
-
-
-def _names(value: object) -> list[str]:
-    if isinstance(value, NodeRef):
-        return [value.name]
-    return [name for item in value for name in _names(item)] if isinstance(value, tuple) else []
 
 
 def _name(node: Digital) -> str:

@@ -8,11 +8,11 @@ from crossloom.cost.actions import LayerWork
 from crossloom.cost.expected import assumed_activity, measured_activity
 from crossloom.cost.loading import load_table, table_for
 from crossloom.cost.making import Work, make_report
-from crossloom.cost.report import CostReport
+from crossloom.cost.report import CostReport, ProgrammingCost
 from crossloom.cost.table import ComponentTable
 from crossloom.errors import ConfigError, DataError
 from crossloom.mapping import vectors_per_sample
-from crossloom.placement import Placement
+from crossloom.placement import Placement, Rewriting, rewriting
 from crossloom.programming import LayerCorrection
 from crossloom.runtime import count_layer
 
@@ -63,7 +63,17 @@ def estimate(
         )
         for name in mapped.schemes
     }
-    return make_report(Work(placement, "estimate", layers, num_samples, notes=notes), found)
+    told = rewriting(placement)
+    if told is not None:
+        notes = (*notes, f"{told.summary()}; energies and times are without this")
+    return make_report(
+        Work(placement, "estimate", layers, num_samples, programming=_rewrites(told), notes=notes), found
+    )
+
+
+def _rewrites(told: Rewriting | None) -> ProgrammingCost | None:
+    """The least that one pass through all rounds takes; None where cells are written once and for all."""
+    return None if told is None else ProgrammingCost(told.num_cells, told.energy, told.time)
 
 
 _ASSUMED = "rows are taken to be driven by normally distributed codes of the power that calibration data had"

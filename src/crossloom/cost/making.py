@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from crossloom.cost.actions import LayerWork, layer_actions
-from crossloom.cost.digital import digital_work, num_operations, owners
+from crossloom.cost.actions import LayerWork, layer_actions, sum_operations
+from crossloom.cost.digital import DigitalWork, digital_work, num_operations, owners
 from crossloom.cost.energies import parts_of
 from crossloom.cost.instances import areas_of, standing_power
 from crossloom.cost.peak import peak
 from crossloom.cost.report import CostReport, PartCost, ProgrammingCost
 from crossloom.cost.table import Action, ComponentTable
 from crossloom.cost.timeline import make_timeline
+from crossloom.mapping import vectors_per_sample
 from crossloom.placement import Placement
 
 
@@ -64,14 +65,7 @@ def _layer_parts(
     mapped, macro = work.placement.mapped, work.placement.system.macro
     found = {name: layer_actions(layer, table) for name, layer in work.layers.items()}
     digital = digital_work(mapped)
-    operations: dict[str, float] = defaultdict(float)
-    owner = owners(mapped.quantized.graph)
-    for name, number in digital.by_node.items():
-        operations[owner[name]] += number
-    for name in work.digital_layers:
-        operations[name] += 2.0 * _macs(work.placement, name)
-    for name, actions in found.items():
-        operations[name] += actions.counts["operation"]
+    operations = operations_by_layer(work, digital)
     parts: list[PartCost] = []
     for name, number in operations.items():
         if name not in found:
@@ -85,7 +79,20 @@ def _layer_parts(
     if digital.unknown:
         names = ", ".join(digital.unknown[:5])
         notes.append(f"{len(digital.unknown)} digital operations could not be counted: {names}")
-    return parts, dict(operations), tuple(notes)
+    return parts, operations, tuple(notes)
+
+
+def operations_by_layer(work: Work, digital: DigitalWork) -> dict[str, float]:
+    """What the digital unit does for each layer and one sample: its sums, and what follows it in the graph."""
+    operations: dict[str, float] = defaultdict(float)
+    owner = owners(work.placement.mapped.quantized.graph)
+    for name, number in digital.by_node.items():
+        operations[owner[name]] += number
+    for name in work.digital_layers:
+        operations[name] += 2.0 * _macs(work.placement, name)
+    for name, layer in work.layers.items():
+        operations[name] += sum_operations(layer)
+    return dict(operations)
 
 
 def _operations(number: float) -> dict[Action, float]:
@@ -94,8 +101,7 @@ def _operations(number: float) -> dict[Action, float]:
 
 def _macs(placement: Placement, layer: str) -> float:
     graph_layer = placement.mapped.quantized.layers[layer]
-    vectors = next(step.num_vectors for step in placement.schedule if step.layer == layer)
-    return graph_layer.weight.numel() * vectors
+    return graph_layer.weight.numel() * vectors_per_sample(placement.mapped.quantized.graph)[layer]
 
 
 def _missing(placement: Placement, table: ComponentTable) -> tuple[str, ...]:

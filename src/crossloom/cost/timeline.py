@@ -1,38 +1,12 @@
-"""When what works, for one sample: layer by layer, each resource doing one thing at a time."""
+"""When what works: how long the parts of a placement take, and what comes of that for one sample."""
 
-from bisect import insort
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 
 from crossloom.cost.actions import LayerWork, layer_clock
 from crossloom.cost.report import Span
 from crossloom.cost.table import ComponentTable
-from crossloom.placement import Placement, Step, matrix_dependencies
-
-SHARED = -1
-"""The chip of what all chips share: the digital unit."""
-
-
-@dataclass
-class _Resources:
-    """When each resource is taken, in order, and how long it works: by what names it."""
-
-    taken: dict[object, list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
-    busy: dict[object, float] = field(default_factory=lambda: defaultdict(float))
-
-    def take(self, resource: object, ready: float, duration: float) -> tuple[float, float]:
-        """From when to when a resource works that may begin when it is `ready`, in the first long enough gap."""
-        if not duration:
-            return ready, ready
-        start = ready
-        for begin, end in self.taken[resource]:
-            if begin - start >= duration:
-                break
-            start = max(start, end)
-        insort(self.taken[resource], (start, start + duration))
-        self.busy[resource] += duration
-        return start, start + duration
+from crossloom.mapping import vectors_per_sample
+from crossloom.placement import Operation, PipelineTimes, Placement, schedule_pipeline
 
 
 def make_timeline(
@@ -43,63 +17,51 @@ def make_timeline(
 ) -> tuple[tuple[Span, ...], float]:
     """The spans of one sample, and the seconds between samples when they follow as closely as they can.
 
-    A layer's inputs cross the link, its macros multiply, its sums cross back, and the digital unit finishes them;
-    each waits for the one before, and for whatever holds it. Tiles on one macro take turns. With samples following one
-    another, the busiest of all macros, links and the digital unit sets the pace.
+    See `schedule_pipeline` for what waits for what. With samples following one another, the busiest of all macros,
+    links and the digital unit sets the pace.
 
     operations: of the digital unit for every layer, per sample.
     """
-    graph = placement.mapped.quantized.graph
-    needs, resources = matrix_dependencies(graph), _Resources()
-    done: dict[str, float] = {}
-    spans: list[Span] = []
-    rate = table.timing.digital_rate
-    for layer in ["", *(node.name for node in graph.matrices)]:
-        ready = max((done[name] for name in needs.get(layer, ())), default=done.get("", 0.0))
-        if layer in works:
-            for step in placement.schedule:
-                if step.layer == layer:
-                    spans += _run_step(placement, works[layer], step, table, resources, ready)
-        ready = max((span.stop for span in spans if span.layer == layer), default=ready)
-        start, stop = resources.take("digital", ready, operations.get(layer, 0.0) / rate if rate else 0.0)
-        done[layer] = stop
-        if stop > start:
-            spans.append(Span(layer, SHARED, "digital", start, stop))
-    return tuple(spans), max(resources.busy.values(), default=0.0)
+    schedule = schedule_pipeline(placement, pipeline_times(placement, works, operations, table))
+    return tuple(_spans(schedule.operations)), schedule.interval
 
 
-def _run_step(
+def pipeline_times(
     placement: Placement,
-    work: LayerWork,
-    step: Step,
+    works: Mapping[str, LayerWork],
+    operations: Mapping[str, float],
     table: ComponentTable,
-    resources: _Resources,
-    ready: float,
-) -> list[Span]:
+) -> PipelineTimes:
+    """How long MVMs, conversions, links and the digital unit take; what is not known takes no time."""
+    mapped = placement.mapped
+    nominal = vectors_per_sample(mapped.quantized.graph)
     bandwidth = placement.system.link.bandwidth or table.timing.link_bandwidth
-    byte = 8 * work.share / bandwidth if bandwidth else 0.0
-    came = resources.take(("link", step.chip), ready, step.bytes_in * byte)
-    multiplied = _multiply(placement, work, step, table, resources, came[1])
-    left = resources.take(("link", step.chip), multiplied[1], step.bytes_out * byte)
-    named = (("link", came), ("macro", multiplied), ("link", left))
-    return [Span(step.layer, step.chip, name, *times) for name, times in named if times[1] > times[0]]
+    rate = table.timing.digital_rate
+    mvm, conversion = {}, {}
+    for name, work in works.items():
+        clock, per_output = layer_clock(placement, name, table), mapped.schemes[name].columns_per_output
+        mvm[name] = tuple(
+            clock.mvm_time(work.integration_time(number), mapped.tiles[number].num_columns // per_output)
+            for number in work.tiles
+        )
+        conversion[name] = clock.num_conversions * clock.conversion_time(1)
+    return PipelineTimes(
+        mvm=mvm,
+        conversion=conversion,
+        digital={name: number / rate for name, number in operations.items()} if rate else {},
+        bit=1 / bandwidth if bandwidth else 0.0,
+        vectors={name: work.num_vectors * work.share / nominal[name] for name, work in works.items()},
+        bits={name: work.share for name, work in works.items()},
+    )
 
 
-def _multiply(
-    placement: Placement,
-    work: LayerWork,
-    step: Step,
-    table: ComponentTable,
-    resources: _Resources,
-    ready: float,
-) -> tuple[float, float]:
-    """When the tiles of a step work: those on one macro one after another, macros at the same time."""
-    clock = layer_clock(placement, step.layer, table)
-    per_output = placement.mapped.schemes[step.layer].columns_per_output
-    times = []
-    for number in step.tiles:
-        columns = placement.mapped.tiles[number].num_columns // per_output
-        each = clock.mvm_time(work.integration_time(number), columns)
-        address = placement.sites[number].address
-        times.append(resources.take(address, ready, work.num_vectors * work.share * each))
-    return min(start for start, _ in times), max(stop for _, stop in times)
+def _spans(operations: Iterable[Operation]) -> list[Span]:
+    """What the link and the macros of a chip do for a portion of a step, as one span each; the digital unit's apart."""
+    found: dict[tuple, list[float]] = {}
+    for operation in operations:
+        if operation.stop > operation.start:
+            about = (operation.layer, operation.chip, operation.step, operation.portion, operation.kind)
+            times = found.setdefault(about, [operation.start, operation.stop])
+            times[:] = min(times[0], operation.start), max(times[1], operation.stop)
+    names = {"receive": "link", "multiply": "macro", "send": "link", "finish": "digital"}
+    return [Span(layer, chip, names[kind], *times) for (layer, chip, _, _, kind), times in found.items()]

@@ -10,47 +10,60 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from torch.export import Dim, ExportedProgram, ShapesCollection
+from torch.export import ExportedProgram
 
-from crossloom.errors import CrossloomError, DataError, GraphError
+from crossloom.errors import ConfigError, CrossloomError, DataError, GraphError
+from crossloom.graph.dynamic import Dynamic, check_dynamic, dynamic_shapes
+from crossloom.graph.fast_paths import WRITTEN_OUT
 from crossloom.graph.lowering import lower
 from crossloom.graph.nodes import Graph
 from crossloom.graph.passes import RemoveDead
+from crossloom.graph.recurrent import DECOMPOSITIONS, capturing_recurrence
 
 _NOISY_LOGGERS = ("torch._subclasses.fake_tensor", "torch.fx.experimental.symbolic_shapes", "torch.export")
 _STANDARD_LIBRARY = Path(traceback.__file__).parent
 _OWN_FOLDERS = (Path(torch.__file__).parent, Path(__file__).parent)
 
 
-def trace(model: nn.Module | ExportedProgram, example: torch.Tensor | tuple[torch.Tensor, ...]) -> Graph:
+def trace(
+    model: nn.Module | ExportedProgram,
+    example: torch.Tensor | tuple[torch.Tensor, ...],
+    dynamic: Dynamic | None = None,
+) -> Graph:
     """The graph of `model` in eval mode.
 
-    Axis 0 of every input is the batch and stays dynamic, unless the model fixes it; every other axis
-    keeps the example's size. The model is left as it was, and the graph has its own copies of the weights.
-    Nested outputs become one tuple (in the order of `torch.utils._pytree`, None left out); what the model
+    Axis 0 of every input is the batch and stays dynamic, unless the model fixes it; every other axis keeps the
+    example's size, unless it is in `dynamic`. The model is left as it was, and the graph has its own copies of the
+    weights. Nested outputs become one tuple (in the order of `torch.utils._pytree`, None left out); what the model
     writes into its inputs is left out as well. An `ExportedProgram` keeps the shapes it was exported with.
 
     Args:
         example: one tensor per input, `[batch, ...]`; a batch of 1 is repeated to 2.
+        dynamic: axes besides the batch that are dynamic, and how long they may be: `{"tokens": {1: 128}}`.
 
     Raises:
-        GraphError: the model cannot be exported, or a weight is not finite.
+        GraphError: the model cannot be exported, fixes an axis that was to be dynamic, or a weight is not finite.
+        ConfigError: `dynamic` names an input or an axis that the model has not.
         UnsupportedOperationError: an operation that no digital unit can run; names it and its layer.
         DataError: the example is no tuple of tensors, or empty.
     """
     inputs = _check_example(example)
     if not isinstance(model, nn.Module | ExportedProgram):
         raise GraphError(f"need an nn.Module or an ExportedProgram, got {type(model).__name__}")
-    program = model if isinstance(model, ExportedProgram) else _export(model, inputs)
+    if dynamic and isinstance(model, ExportedProgram):
+        raise ConfigError("an ExportedProgram keeps its axes as they are; export it with dynamic_shapes")
+    program = model if isinstance(model, ExportedProgram) else _export(model, inputs, dynamic or {})
     try:
-        # An empty table makes the program functional and keeps linear, LSTM and attention whole.
+        # A nearly empty table makes the program functional and keeps linear and attention whole.
         with _quiet():
-            functional = program.run_decompositions({})
+            functional = program.run_decompositions({**WRITTEN_OUT, **DECOMPOSITIONS})
     except Exception as error:
         raise GraphError(f"the exported program cannot be made functional: {_first_line(error)}") from error
     graph = RemoveDead()(lower(functional))
     if len(graph.inputs) != len(inputs):
         raise GraphError(f"the program takes {len(graph.inputs)} inputs, the example has {len(inputs)}")
+    if isinstance(model, nn.Module):
+        check_dynamic(graph.inputs, model, dynamic or {})
     return graph
 
 
@@ -65,20 +78,16 @@ def _check_example(example: torch.Tensor | tuple[torch.Tensor, ...]) -> tuple[to
     return inputs
 
 
-def _export(model: nn.Module, inputs: tuple[torch.Tensor, ...]) -> ExportedProgram:
+def _export(model: nn.Module, inputs: tuple[torch.Tensor, ...], dynamic: Dynamic) -> ExportedProgram:
     batched = [tensor for tensor in inputs if tensor.ndim]
     if all(len(tensor) == 1 for tensor in batched):
         # torch.export takes an axis of length 1 as a constant.
         inputs = tuple(tensor.repeat_interleave(2, 0) if tensor.ndim else tensor for tensor in inputs)
     inputs = tuple(tensor.detach().clone() for tensor in inputs)
-    shapes = ShapesCollection()
-    for tensor in inputs:
-        if tensor.ndim:
-            shapes[tensor] = {0: Dim.AUTO}
     with _capturing(model):
         try:
-            dynamic = shapes.dynamic_shapes(model, inputs)
-            return torch.export.export(model, inputs, dynamic_shapes=dynamic, strict=False)
+            shapes = dynamic_shapes(model, inputs, dynamic)
+            return torch.export.export(model, inputs, dynamic_shapes=shapes, strict=False)
         except CrossloomError:
             raise
         except Exception as error:
@@ -95,7 +104,7 @@ def _capturing(model: nn.Module) -> Iterator[None]:
     model.eval()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with torch.enable_grad(), _quiet():
+        with torch.enable_grad(), _quiet(), capturing_recurrence(model):
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(had_fastpath)

@@ -32,10 +32,20 @@ def _check_input(node: Input, tensor: torch.Tensor) -> None:
         raise DataError(
             f"{wanted}, got {list(tensor.shape)}; reshape it, or trace the model with such an example"
         )
+    _check_bounds(node, tensor)
     if tensor.numel() == 0:
         raise DataError(f"{wanted}, got {list(tensor.shape)}, which is empty; give at least one sample")
     if tensor.is_floating_point() and not _is_finite(tensor):
         raise DataError(f"{wanted} of finite values, got NaN or infinity; clean the data")
+
+
+def _check_bounds(node: Input, tensor: torch.Tensor) -> None:
+    for axis, bound in enumerate(node.bounds):
+        if bound is not None and tensor.shape[axis] > bound:
+            raise DataError(
+                f"input {node.name!r} may be at most {bound} long along axis {axis}, as it was compiled, got "
+                f"{tensor.shape[axis]}; shorten it, or compile with a greater bound in `dynamic`"
+            )
 
 
 def _is_finite(tensor: torch.Tensor) -> bool:

@@ -12,8 +12,20 @@ from crossloom.errors import GraphError, UnsupportedOperationError
 from crossloom.graph.arguments import decode_constant
 from crossloom.graph.checks import check_inputs
 from crossloom.graph.matrix import ACTIVATIONS, LocatedTensors, MatrixFunction, float_matrix
-from crossloom.graph.nodes import Graph, Input, Matrix, Node, NodeRef, TensorRef, TorchConstant
+from crossloom.graph.nodes import (
+    Graph,
+    Input,
+    Matrix,
+    Node,
+    NodeRef,
+    Recurrence,
+    TensorRef,
+    TorchConstant,
+    matrices_of,
+)
 from crossloom.graph.operations import resolve_operation
+from crossloom.graph.recurrent.cells import CELLS
+from crossloom.graph.recurrent.running import Recur, run_recurrence
 from crossloom.graph.references import map_leaves, node_references, tensor_references
 
 Observe = Callable[[Node, Tensor], None]
@@ -38,8 +50,10 @@ class Interpreter:
         GraphError: a node uses a value or a tensor that does not exist.
     """
 
-    def __init__(self, graph: Graph, matrix: MatrixFunction | None = None) -> None:
-        self._graph = graph
+    def __init__(
+        self, graph: Graph, matrix: MatrixFunction | None = None, recur: Recur = run_recurrence
+    ) -> None:
+        self._graph, self._recur = graph, recur
         self._matrix = matrix or float_matrix(graph)
         self._steps = _compile(graph)
         self._located: dict[torch.device, LocatedTensors] = {}
@@ -80,6 +94,9 @@ class Interpreter:
                 return tensors[leaf.name]
             return decode_constant(leaf, device) if isinstance(leaf, TorchConstant) else leaf
 
+        if isinstance(node, Recurrence):
+            start, lengths = map_leaves(load, node.start), load(node.lengths)
+            return self._recur(node, values[node.source], start, lengths, self._matrix)
         assert step.function is not None
         try:
             kwargs = {key: map_leaves(load, value) for key, value in node.kwargs}
@@ -156,14 +173,19 @@ def _check_references(node: Node, known: set[str], tensors: Mapping[str, Tensor]
         raise GraphError(
             f"node {node.name!r} uses {sorted(missing)}, which come neither before it nor are stored"
         )
-    if isinstance(node, Matrix) and node.activation not in (None, *ACTIVATIONS):
+    for matrix in matrices_of(node):
+        if matrix.activation not in (None, *ACTIVATIONS):
+            raise UnsupportedOperationError(
+                f"node {matrix.name!r} has activation {matrix.activation!r}; known are {', '.join(ACTIVATIONS)}"
+            )
+    if isinstance(node, Recurrence) and node.cell not in CELLS:
         raise UnsupportedOperationError(
-            f"node {node.name!r} has activation {node.activation!r}; known are {', '.join(ACTIVATIONS)}"
+            f"node {node.name!r} has cell {node.cell!r}; known are {', '.join(CELLS)}"
         )
 
 
 def _function(node: Node) -> Callable[..., Any] | None:
-    if isinstance(node, Input | Matrix):
+    if isinstance(node, Input | Matrix | Recurrence):
         return None
     try:
         return resolve_operation(node.operation)

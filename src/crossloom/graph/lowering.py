@@ -1,6 +1,7 @@
 """From the exporter's program to the small frozen graph."""
 
 import operator
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -10,10 +11,25 @@ from torch.export.graph_signature import InputKind, OutputKind
 
 from crossloom.errors import GraphError, UnsupportedOperationError
 from crossloom.graph.arguments import bind_arguments, encode, map_nested, portable_arguments
-from crossloom.graph.names import digital_name, layer_of, matrix_name, unique_name
-from crossloom.graph.nodes import Digital, Graph, Input, Matrix, Node, NodeRef, TensorRef
+from crossloom.graph.codes import CODE_OPERATIONS, FROM_CODES
+from crossloom.graph.dynamic import bounds_of
+from crossloom.graph.moved_shapes import MovedShapes
+from crossloom.graph.moves import VALUE, Move
+from crossloom.graph.names import digital_name, layer_of, matrix_name, source_of, unique_name
+from crossloom.graph.nodes import (
+    Digital,
+    Graph,
+    Input,
+    Matrix,
+    Node,
+    NodeRef,
+    StoredCodes,
+    TensorRef,
+    matrices_of,
+)
 from crossloom.graph.operations import ASSERTIONS, SIZE_OPERATORS, check_aten
 from crossloom.graph.products import Product, match_product
+from crossloom.graph.recurrent import Builder, check_unpacked, is_recurrent, lower_recurrent
 from crossloom.graph.references import leaves, tensor_references
 from crossloom.graph.tensors import TensorStore
 
@@ -49,6 +65,11 @@ class _Lowering:
         self._nodes: dict[str, Node] = {}
         self._shapes: dict[str, Shape] = {}
         self._parameters: set[str] = set()
+        self._stored_codes: dict[str, StoredCodes] = {}
+        self._builder = Builder(
+            self._store, self._nodes, self._shapes, self._append, self._values.__getitem__
+        )
+        self._moved_shapes = MovedShapes(self._shapes, self._store)
 
     def run(self) -> Graph:
         _refuse_mutations(self._program)
@@ -69,7 +90,8 @@ class _Lowering:
                     f"inputs must be tensors, but {node.name!r} is {value!r}; bind it in the model"
                 )
             shape = _shape(value)
-            return self._append(Input(node.name, shape, str(value.dtype).removeprefix("torch.")), shape)
+            dtype = str(value.dtype).removeprefix("torch.")
+            return self._append(Input(node.name, shape, dtype, bounds_of(program, value)), shape)
         if spec.kind not in (InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR):
             raise UnsupportedOperationError(
                 f"the model takes {node.name!r}, a {spec.kind.name}; need tensors"
@@ -84,18 +106,41 @@ class _Lowering:
     def _call(self, node: fx.Node) -> Any:
         target = node.target
         is_aten = isinstance(target, torch._ops.OpOverload) and target.namespace == "aten"
+        if is_recurrent(target):
+            return lower_recurrent(self._builder, node, self._translate(node.args))
+        if str(target) in CODE_OPERATIONS:
+            return self._codes(node, self._translate(node.args))
         if not is_aten and target is not operator.getitem and target not in _SIZE_NAMES:
             raise UnsupportedOperationError(
                 f"{_operation_name(target)}{_place(node)} is no ATen operation; "
                 "write it with torch's own functions, without torch.cond, loops or custom operations"
             )
         args = self._translate(node.args)
+        if target is not operator.getitem:
+            check_unpacked(_operation_name(target), _place(node), leaves(args))
         if is_aten:
             kwargs = {name: self._translate(value) for name, value in node.kwargs.items()}
             return self._aten(node, cast(torch._ops.OpOverload, target), args, kwargs)
         if target in _SIZE_NAMES:
             return self._size(node, _SIZE_NAMES[target], args)
         return args[0][args[1]] if isinstance(args[0], tuple) else self._digital(node, "getitem", args, {})
+
+    def _codes(self, node: fx.Node, args: tuple) -> NodeRef | TensorRef:
+        """A quantiser of the model's own; what it makes of stored codes is stored, and their step noted."""
+        operation, (value, step, zero, _, highest, _) = str(node.target), args
+        if not all(isinstance(operand, TensorRef) for operand in (value, step, zero)):
+            return self._digital(node, operation, args, {})
+        with torch.no_grad():
+            found = CODE_OPERATIONS[operation](*map_nested(self._loaded, args))
+        kind = "values" if operation == FROM_CODES else "codes"
+        made = self._store.derive(value, f"{value.name}.{kind}", found)
+        if operation == FROM_CODES:
+            top = int(highest - self._store[zero].min())
+            self._stored_codes[self._store.origin(made)] = StoredCodes(step.name, top)
+        return made
+
+    def _loaded(self, leaf: Any) -> Any:
+        return self._store[leaf] if isinstance(leaf, TensorRef) else leaf
 
     def _aten(self, node: fx.Node, target: torch._ops.OpOverload, args: tuple, kwargs: dict[str, Any]) -> Any:
         if target._schema.name.removeprefix("aten::") in ASSERTIONS:
@@ -109,7 +154,7 @@ class _Lowering:
         if target in _CASTS and _dtype(node) == _dtype(node.args[0]):
             return args[0]
         bound = bind_arguments(target, args, kwargs)
-        product = match_product(target, bound, lambda source: len(self._shapes[source.name]), self._store)
+        product = match_product(target, bound, lambda source: self._shapes[source.name], self._store)
         if product:
             return self._matrix(node, product)
         if target is aten._native_batch_norm_legit_no_training.default:
@@ -147,39 +192,51 @@ class _Lowering:
         def keep(value: Any) -> Any:
             if isinstance(value, tuple | list):
                 return tuple(keep(item) for item in value)
-            return self._store.add(name, value) if isinstance(value, torch.Tensor) else value
+            if not isinstance(value, torch.Tensor):
+                return value
+            # What comes from one stored tensor alone keeps that one's name.
+            return self._store.derive(origin, name, value) if origin else self._store.add(name, value)
 
+        used = [leaf for leaf in leaves((args, tuple(kwargs.values()))) if isinstance(leaf, TensorRef)]
+        origin = used[0] if len({self._store.origin(leaf) for leaf in used}) == 1 else None
         name = digital_name(layer_of(node), _operation_name(target), node.name)
         with torch.no_grad():
-            return keep(
-                target(
-                    *map_nested(load, args), **{key: map_nested(load, item) for key, item in kwargs.items()}
-                )
+            result = target(
+                *map_nested(load, args), **{key: map_nested(load, item) for key, item in kwargs.items()}
             )
+            return keep(result)
 
     def _matrix(self, node: fx.Node, product: Product) -> NodeRef:
-        layer, shape = layer_of(node), _shape(node.meta["val"])
-        name = unique_name(matrix_name(layer, product.weight.name, node.name), self._nodes)
-        source = product.source.name
-        if product.pad:
-            source = self._pad(product, f"{name}.pad", layer)
-        bias = product.bias.name if product.bias else None
-        return self._append(
-            Matrix(
-                name, source, product.weight.name, bias, product.window, product.groups, None, layer, shape
-            ),
-            shape,
+        layer, bias = layer_of(node), product.bias
+        name = unique_name(matrix_name(layer, self._store.origin(product.weight), node.name), self._nodes)
+        source = self._move(product.before, product.source, name, layer)
+        matrix = Matrix(
+            name,
+            source.name,
+            product.weight.name,
+            bias and bias.name,
+            product.window,
+            product.groups,
+            None,
+            layer,
+            (),
         )
+        moves = product.before or product.after
+        shape = self._moved_shapes.after_matrix(matrix) if moves else _shape(node.meta["val"])
+        codes = self._stored_codes.get(self._store.origin(product.weight))
+        value = self._append(replace(matrix, shape=shape, codes=codes), shape)
+        return self._move(product.after, value, name, layer)
 
-    def _pad(self, product: Product, name: str, layer: str) -> str:
-        assert product.pad is not None
-        around = [left + right for left, right in zip(product.pad[::2], product.pad[1::2], strict=True)]
-        before = self._shapes[product.source.name]
-        grown = zip(before[2:], reversed(around), strict=True)
-        shape = (*before[:2], *(None if size is None else size + more for size, more in grown))
-        name, args = unique_name(name, self._nodes), (product.source, product.pad, 0.0)
-        self._append(Digital(name, "aten.constant_pad_nd.default", args, (), layer, shape), shape)
-        return name
+    def _move(self, moves: tuple[Move, ...], value: NodeRef, host: str, layer: str) -> NodeRef:
+        """The nodes of digital operations around the matrix `host`."""
+        for move in moves:
+            shape = self._moved_shapes.after_move(move, value)
+            args = map_nested(lambda leaf, value=value: value if leaf is VALUE else leaf, move.args)
+            name, kwargs = unique_name(f"{host}.{move.name}", self._nodes), tuple(move.kwargs.items())
+            value = self._append(
+                Digital(name, str(move.operation), encode(args), kwargs, layer, shape), shape
+            )
+        return value
 
     def _digital(self, node: fx.Node, operation: str, args: tuple, kwargs: dict[str, Any]) -> NodeRef:
         layer, value = layer_of(node), node.meta.get("val")
@@ -202,7 +259,7 @@ class _Lowering:
         nodes = tuple(self._nodes.values())
         used = [name for node in nodes for name in tensor_references(node)]
         tensors = self._store.own(used)
-        weights = {name for node in nodes if isinstance(node, Matrix) for name in tensor_references(node)}
+        weights = {name for node in nodes if matrices_of(node) for name in tensor_references(node)}
         for name, tensor in tensors.items():
             _check_finite(name, tensor, may_be_infinite=name not in weights | self._parameters)
         spec = self._program.call_spec.out_spec
@@ -249,7 +306,7 @@ def _short(operation: str) -> str:
 
 def _place(node: fx.Node) -> str:
     layer = layer_of(node)
-    return f" in layer {layer!r}" if layer else " in the model's own forward"
+    return (f" in layer {layer!r}" if layer else " in the model's own forward") + source_of(node)
 
 
 def _describe(value: Any) -> str:

@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Container
+from pathlib import Path
 
+import torch
 from torch import fx
 
+_FRAME = r'File "([^<"][^"]*)", line (\d+), in [^\n]*\n\s*([^\n]*)'
 _NO_LAYER = "_empty_nn_module_stack_from_metadata_hook"
 
 
@@ -17,6 +20,17 @@ def layer_of(node: fx.Node) -> str:
     if path == _NO_LAYER:
         return ""
     return re.sub(r"@\d+", "", path).removeprefix("L['self'].").removeprefix("L['self']")
+
+
+def source_of(node: fx.Node) -> str:
+    """Where in the user's code an operation was called, `" (at file.py:12: y = f(x))"`; `""` where not known."""
+    frames = re.findall(_FRAME, node.meta.get("stack_trace") or "")
+    own = [frame for frame in frames if not _is_torch(frame[0])]
+    return " (at {}:{}: {})".format(*own[-1]) if own else ""
+
+
+def _is_torch(filename: str) -> bool:
+    return Path(torch.__file__).parent in Path(filename).parents
 
 
 def unique_name(wanted: str, taken: Container[str]) -> str:

@@ -43,11 +43,35 @@ class TorchConstant:
 @saved
 @dataclass(frozen=True)
 class Input:
-    """One input of the graph. `shape` has None where an axis is dynamic (the batch, first of all)."""
+    """One input of the graph. `shape` has None where an axis is dynamic (the batch, first of all).
+
+    `bounds` are the greatest lengths of dynamic axes, None for an axis without one; () where no axis has one.
+    """
 
     name: str
     shape: tuple[int | None, ...]
     dtype: str
+    bounds: tuple[int | None, ...] = ()
+
+    def sizes(self, batch_size: int) -> tuple[int, ...]:
+        """A real shape: dynamic axes as long as they may be, those without a bound `batch_size`."""
+        bounds = self.bounds or (None,) * len(self.shape)
+        return tuple(
+            (bound or batch_size) if size is None else size
+            for size, bound in zip(self.shape, bounds, strict=True)
+        )
+
+
+@saved
+@dataclass(frozen=True)
+class StoredCodes:
+    """What a stored tensor was before the model multiplied it by its step: whole numbers up to `highest`.
+
+    step: names a tensor, of one number, or of one for each place along an axis.
+    """
+
+    step: str
+    highest: int
 
 
 @saved
@@ -57,7 +81,8 @@ class Matrix:
 
     `weight` names a tensor `[out, in]` (linear) or `[out, in / groups, *kernel]` (convolution);
     `bias` one of `[out]`. `window` is None for linear. `activation` is the name of the digital
-    operation that follows (`"relu"`), or None. `shape` is the output's, None where dynamic.
+    operation that follows (`"relu"`), or None. `shape` is the output's, None where dynamic. `codes` tells of which
+    codes the model itself made the weight, if it did.
     """
 
     name: str
@@ -69,6 +94,37 @@ class Matrix:
     activation: str | None
     layer: str
     shape: tuple[int | None, ...]
+    codes: StoredCodes | None = None
+
+
+@saved
+@dataclass(frozen=True)
+class Recurrence:
+    """A recurrent layer in one direction, run step by step: products with its state in memory, gates and state digital.
+
+    cell: `"lstm"`, `"gru"`, `"gru_reset_first"`, `"rnn_tanh"` or `"rnn_relu"`.
+    source: the node of the input's products, of all steps at once: `[time, batch, gate * hidden]`, or
+        `[batch, time, ...]` where `time_axis` is 1.
+    start: the first state, for every part of it a value `[batch, size]`, or None for zeros.
+    sizes: of the parts of the state: hidden, and an LSTM's cell.
+    products: the matrices that the state meets at every step: its gates, then an LSTM's projection, or the new gate
+        where a GRU resets first. Their source is this node.
+    lengths: how many steps each sequence has, `[batch]`; None for all.
+
+    Its value is a tuple: the outputs of all steps, laid out as `source` is, and each part of the last state.
+    """
+
+    name: str
+    cell: str
+    source: str
+    start: tuple[NodeRef | TensorRef | None, ...]
+    sizes: tuple[int, ...]
+    products: tuple[Matrix, ...]
+    lengths: NodeRef | TensorRef | None
+    time_axis: int
+    is_reversed: bool
+    layer: str
+    shape: None = None
 
 
 @saved
@@ -76,7 +132,8 @@ class Matrix:
 class Digital:
     """Any other operation, run by torch on the digital unit.
 
-    `operation` is `"aten.<name>.<overload>"`, `"getitem"`, or `"sym.<operator>"` for arithmetic on sizes.
+    `operation` is `"aten.<name>.<overload>"`, `"getitem"`, `"sym.<operator>"` for arithmetic on sizes, or one of ours
+    (`"crossloom.<name>.default"`).
     `args` and `kwargs` nest tuples of `NodeRef`, `TensorRef`, `TorchConstant`, None, bool, int, float and
     str. `shape` is None for a tuple or a size; its entries are None where dynamic.
     """
@@ -90,7 +147,14 @@ class Digital:
 
 
 saved(Window)
-Node = Input | Matrix | Digital
+Node = Input | Matrix | Recurrence | Digital
+
+
+def matrices_of(node: Node) -> tuple[Matrix, ...]:
+    """The matrix operations that a node is, or holds."""
+    if isinstance(node, Recurrence):
+        return node.products
+    return (node,) if isinstance(node, Matrix) else ()
 
 
 @saved
@@ -113,7 +177,8 @@ class Graph(Artefact):
 
     @property
     def matrices(self) -> tuple[Matrix, ...]:
-        return tuple(node for node in self.nodes if isinstance(node, Matrix))
+        """All matrix operations, those within recurrences too, in an order in which they can run."""
+        return tuple(matrix for node in self.nodes for matrix in matrices_of(node))
 
     def summary(self) -> str:
         """How many nodes of which kind."""

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 
 from crossloom.errors import UnsupportedOperationError
+from crossloom.graph.codes import CODE_OPERATIONS
+from crossloom.graph.recurrent.operations import OPERATIONS
 
 SIZE_OPERATORS: Mapping[str, Callable[..., Any]] = {
     "add": operator.add,
@@ -53,21 +55,22 @@ ASSERTIONS = frozenset(
 )
 """ATen operations that only check; they give no value and are left out."""
 
-_REFUSED = {
+REFUSED: Mapping[str, str] = {
     "as_strided": "depends on how its input lies in memory; use slicing, unfold or reshape",
     "as_strided_copy": "depends on how its input lies in memory; use slicing, unfold or reshape",
     "as_strided_scatter": "depends on how its input lies in memory; use slicing or reshape",
     "sym_stride": "depends on how its input lies in memory",
     "sym_storage_offset": "depends on how its input lies in memory",
     "from_file": "reads a file",
+    "_pack_padded_sequence": "gives as many vectors as lengths say; give the module itself, not its ExportedProgram",
 }
 
 
 def check_aten(operation: torch._ops.OpOverload) -> None:
     """Raise `UnsupportedOperationError` for an ATen operation whose meaning is not its arguments alone."""
     name = operation._schema.name.removeprefix("aten::")
-    if name in _REFUSED:
-        raise UnsupportedOperationError(f"{operation} {_REFUSED[name]}")
+    if name in REFUSED:
+        raise UnsupportedOperationError(f"{operation} {REFUSED[name]}")
     if operation._schema.is_mutable:
         raise UnsupportedOperationError(
             f"{operation} writes into its arguments; use the operation that does not"
@@ -85,6 +88,9 @@ def resolve_operation(operation: str) -> Callable[..., Any]:
     """
     if operation == "getitem":
         return operator.getitem
+    for own in (OPERATIONS, CODE_OPERATIONS):
+        if operation in own:
+            return own[operation]
     namespace, _, rest = operation.partition(".")
     if namespace == "sym" and rest in SIZE_OPERATORS:
         return SIZE_OPERATORS[rest]

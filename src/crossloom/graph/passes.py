@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from crossloom.graph.fusion import FoldBatchNorm, FuseActivation, FuseBias
 from crossloom.graph.nodes import Digital, Graph, Input, Node, NodeRef
 from crossloom.graph.references import node_references, rename_references, tensor_references
+from crossloom.graph.shuffles import PassShuffles
 
 Pass = Callable[[Graph], Graph]
 Shape = tuple[int | None, ...]
@@ -77,6 +78,7 @@ class RemoveDead:
 
 SIMPLIFICATIONS: tuple[Pass, ...] = (
     RemoveIdentities(),
+    PassShuffles(),
     FoldBatchNorm(),
     FuseBias(),
     FuseActivation(),

@@ -15,6 +15,7 @@ class TensorStore:
     def __init__(self) -> None:
         self._tensors: dict[str, torch.Tensor] = {}
         self._names: dict[tuple, str] = {}
+        self._origins: dict[str, str] = {}
 
     def add(self, name: str, tensor: torch.Tensor) -> TensorRef:
         """Store `tensor` under `name`; tied tensors (same memory, same view) share their first name."""
@@ -28,6 +29,22 @@ class TensorStore:
             self._names[key] = unique_name(name, self._tensors)
             self._tensors[self._names[key]] = tensor
         return TensorRef(self._names[key])
+
+    def derive(self, reference: TensorRef, name: str, tensor: torch.Tensor) -> TensorRef:
+        """Store what was computed from one other tensor alone."""
+        derived = self.add(name, tensor)
+        if derived != reference:
+            self._origins.setdefault(derived.name, self.origin(reference))
+        return derived
+
+    def origin(self, reference: TensorRef) -> str:
+        """The name of the tensor that this one was derived from; its own for all others."""
+        return self._origins.get(reference.name, reference.name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all stored tensors."""
+        return tuple(self._tensors)
 
     def __getitem__(self, reference: TensorRef) -> torch.Tensor:
         return self._tensors[reference.name]

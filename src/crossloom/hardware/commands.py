@@ -99,10 +99,15 @@ class MvmCommand:
 
 @dataclass(frozen=True)
 class Draw:
-    """Which noise an MVM meets: that of run number `run`, from sample number `first_sample` on."""
+    """Which noise an MVM meets: that of run number `run`, from sample number `first_sample` on.
+
+    step: how often the region has multiplied for the same samples before: at every step of time, and for every layer
+    that shares its cells, noise is another.
+    """
 
     run: int
     first_sample: int = 0
+    step: int = 0
 
 
 @dataclass(frozen=True)

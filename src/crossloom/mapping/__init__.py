@@ -10,8 +10,10 @@ from crossloom.mapping.scheme import Scheme, make_scheme
 from crossloom.mapping.slicings import SignMagnitude, Slicing, TwosComplement, Whole
 from crossloom.mapping.tiling import cut_matrix
 from crossloom.mapping.vectors import vectors_per_sample
+from crossloom.mapping.writes import ActivationWrites, activation_writes
 
 __all__ = [
+    "ActivationWrites",
     "CalibratedRange",
     "DifferentialPair",
     "Encoding",
@@ -29,6 +31,7 @@ __all__ = [
     "Tile",
     "TwosComplement",
     "Whole",
+    "activation_writes",
     "coverage",
     "cut_matrix",
     "learned_integration_time",

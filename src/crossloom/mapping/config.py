@@ -46,10 +46,15 @@ class MappingConfig(LayerMappingConfig):
     """The choices for all layers, and those of single layers by name, which take the place of the former.
 
     digital: layers that stay on the digital unit.
+    one_hot: embeddings whose tables lie in memory, read by inputs of one at a token's place; others are looked up
+        digitally. `compile` minds it (as the pass `graph.OneHotEmbeddings`, before quantisation).
+    share_tied: layers that multiply by one stored tensor, quantised alike, share its cells; False gives each its own.
     """
 
     layers: dict[str, LayerMappingConfig] = Field(default_factory=dict)
     digital: tuple[str, ...] = ()
+    one_hot: tuple[str, ...] = ()
+    share_tied: bool = True
 
     def for_layer(self, name: str) -> LayerMappingConfig:
         """What holds for the layer `name`."""

@@ -8,7 +8,17 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from crossloom.errors import GraphError
-from crossloom.graph import Digital, Graph, Input, Matrix, NodeRef, TensorRef, measure_shapes
+from crossloom.graph import (
+    Digital,
+    Graph,
+    Input,
+    Matrix,
+    NodeRef,
+    Recurrence,
+    TensorRef,
+    matrices_of,
+    measure_shapes,
+)
 from crossloom.mapping.map_graph import MappedGraph
 from crossloom.mapping.vectors import vectors_per_sample
 
@@ -71,7 +81,12 @@ def coverage(mapped: MappedGraph) -> tuple[NodeCoverage, ...]:
     """One row for every node of the graph but its inputs, in the graph's order."""
     graph = mapped.quantized.graph
     shapes, vectors = measure_shapes(graph), vectors_per_sample(graph)
-    return tuple(_cover(mapped, node, shapes, vectors) for node in graph.nodes if not isinstance(node, Input))
+    return tuple(
+        _cover(mapped, part, shapes, vectors)
+        for node in graph.nodes
+        if not isinstance(node, Input)
+        for part in (node, *(() if isinstance(node, Matrix) else matrices_of(node)))
+    )
 
 
 def share_in_memory(rows: Iterable[NodeCoverage]) -> float:
@@ -89,7 +104,7 @@ def share_in_memory(rows: Iterable[NodeCoverage]) -> float:
 
 
 def _cover(
-    mapped: MappedGraph, node: Matrix | Digital, shapes: Shapes, vectors: Mapping[str, int]
+    mapped: MappedGraph, node: Matrix | Recurrence | Digital, shapes: Shapes, vectors: Mapping[str, int]
 ) -> NodeCoverage:
     if isinstance(node, Matrix):
         weight = mapped.quantized.layers[node.name].weight
@@ -99,6 +114,8 @@ def _cover(
             return NodeCoverage(node.name, kind, node.layer, "memory", "a stored matrix", macs)
         return NodeCoverage(node.name, kind, node.layer, "digital", "the configuration keeps it there", macs)
     graph = mapped.quantized.graph
+    if isinstance(node, Recurrence):
+        return NodeCoverage(node.name, node.cell, node.layer, "digital", "gates and states", 0)
     if not _is_product(node):
         return NodeCoverage(node.name, node.operation, node.layer, "digital", "no matrix operation", 0)
     macs = _count(graph, node, shapes)

@@ -13,6 +13,7 @@ from crossloom.mapping.config import MappingConfig
 from crossloom.mapping.integration import first_integration_time, legal_integration_time
 from crossloom.mapping.scheme import Scheme, make_scheme
 from crossloom.mapping.tiling import Block, cut_matrix
+from crossloom.mapping.tying import tied_layers
 from crossloom.quant import QuantizedGraph, QuantizedLayer
 from crossloom.registry import did_you_mean
 from crossloom.spec import MacroSpec
@@ -52,21 +53,25 @@ class Tile:
 @saved
 @dataclass(frozen=True)
 class MappedGraph(Artefact):
-    """A quantised graph as tiles. `schemes` by layer; layers without one stay on the digital unit."""
+    """A quantised graph as tiles. `schemes` by layer; layers without one stay on the digital unit.
+
+    tied: layers that use the tiles of another, and whose: both multiply by one stored tensor.
+    """
 
     quantized: QuantizedGraph
     config: MappingConfig
     macro: MacroSpec
     schemes: Mapping[str, Scheme] = field(repr=False)
     tiles: tuple[Tile, ...] = field(repr=False)
+    tied: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @cached_property
     def tiles_of(self) -> Mapping[str, tuple[int, ...]]:
-        """The numbers of the tiles of every mapped layer."""
+        """The numbers of the tiles of every mapped layer; tied layers have the same ones."""
         numbers: dict[str, list[int]] = {name: [] for name in self.schemes}
         for number, tile in enumerate(self.tiles):
             numbers[tile.layer].append(number)
-        return {name: tuple(found) for name, found in numbers.items()}
+        return {name: tuple(numbers[self.tied.get(name, name)]) for name in numbers}
 
     @property
     def num_cells(self) -> int:
@@ -98,7 +103,11 @@ class MappedGraph(Artefact):
     def summary(self) -> str:
         """How many tiles and cells, and what stays digital."""
         num_digital = len(self._matrices) - len(self.schemes)
-        return f"MappedGraph: {len(self.tiles)} tiles, {self.num_cells:,} cells, {num_digital} matrices stay digital"
+        shared = f", {len(self.tied)} share the cells of others" if self.tied else ""
+        return (
+            f"MappedGraph: {len(self.tiles)} tiles, {self.num_cells:,} cells, {num_digital} matrices stay digital"
+            f"{shared}"
+        )
 
     @cached_property
     def _matrices(self) -> dict[str, Matrix]:
@@ -119,12 +128,14 @@ def map_graph(quantized: QuantizedGraph, config: MappingConfig, macro: MacroSpec
         for name, layer in quantized.layers.items()
         if name not in config.digital
     }
+    tied = tied_layers(matrices, quantized.layers, schemes, config)
     tiles = [
         tile
         for name, scheme in schemes.items()
+        if name not in tied
         for tile in _tiles(matrices[name], quantized.layers[name], scheme, config, macro)
     ]
-    return MappedGraph(quantized, config, macro, schemes, tuple(tiles))
+    return MappedGraph(quantized, config, macro, schemes, tuple(tiles), tied)
 
 
 def _check_names(names: tuple[str, ...], known: list[str]) -> None:

@@ -3,6 +3,7 @@
 from crossloom.pipeline.compile import as_batches, compile, import_model
 from crossloom.pipeline.learned import learned_layers, learned_times
 from crossloom.pipeline.maintain import MaintenanceReport, RefreshConfig, Visit, maintain
+from crossloom.pipeline.replicate import replicate
 from crossloom.pipeline.simulate import simulate
 from crossloom.pipeline.waterfall import Station, Waterfall, waterfall
 from crossloom.quant import resolve_quant
@@ -19,6 +20,7 @@ __all__ = [
     "learned_layers",
     "learned_times",
     "maintain",
+    "replicate",
     "resolve_quant",
     "simulate",
     "waterfall",

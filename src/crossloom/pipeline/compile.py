@@ -8,7 +8,7 @@ import torch
 
 from crossloom.calibration import choose_integration_times
 from crossloom.errors import ConfigError, DataError
-from crossloom.graph import Graph, simplify, trace
+from crossloom.graph import Dynamic, Graph, OneHotEmbeddings, simplify, trace
 from crossloom.mapping import MappingConfig, map_graph
 from crossloom.pipeline.learned import learned_layers, learned_times, with_layer_times
 from crossloom.placement import Placement, PlacementConfig, place
@@ -31,6 +31,7 @@ def compile(
     quant: QuantConfig | None = None,
     mapping: MappingConfig | None = None,
     placement: PlacementConfig | None = None,
+    dynamic: Dynamic | None = None,
 ) -> Placement:
     """Trace, simplify, quantise, map and place.
 
@@ -41,6 +42,8 @@ def compile(
         model: an nn.Module, an ExportedProgram, a Graph, or the path of an ONNX file.
         data: calibration batches; a batch is a tensor, or a tuple for several inputs. One tensor is one batch.
         quant, mapping, placement: choices; what they leave open is taken from the system.
+        dynamic: axes of inputs besides the batch whose length is not fixed, and how long they may be:
+            `{"tokens": {1: 128}}`, by the name that `forward` gives an input. Costs are told for the greatest length.
 
     Raises:
         DataError: no data, or of the wrong shape or type, or not finite; weights that are not what was learned.
@@ -51,11 +54,13 @@ def compile(
     if not isinstance(system, SystemSpec):
         raise ConfigError(f"need a SystemSpec, got {type(system).__name__}; make one with load_system(name)")
     batches = as_batches(data)
-    traced = import_model(model, batches[0])
+    traced = import_model(model, batches[0], dynamic)
     learned = learned_layers(model, traced)
     tracked = track(batches, "calibrating", len(batches))
-    quantized = quantize(simplify(traced), quant or QuantConfig(), tracked, learned, system.precision)
-    mapped = map_graph(quantized, mapping or MappingConfig(), system.macro)
+    mapping = mapping or MappingConfig()
+    graph = OneHotEmbeddings(mapping.one_hot)(simplify(traced))
+    quantized = quantize(graph, quant or QuantConfig(), tracked, learned, system.precision)
+    mapped = map_graph(quantized, mapping, system.macro)
     times = learned_times(mapped, learned)
     mapped = with_layer_times(mapped, times)
     placed = place(mapped, placement or PlacementConfig(), system)
@@ -64,16 +69,20 @@ def compile(
 
 
 def import_model(
-    model: "Module | ExportedProgram | Graph | str | Path", example: tuple[torch.Tensor, ...]
+    model: "Module | ExportedProgram | Graph | str | Path",
+    example: tuple[torch.Tensor, ...],
+    dynamic: Dynamic | None = None,
 ) -> Graph:
     """The model as a graph, not yet simplified."""
     if isinstance(model, Graph):
+        if dynamic:
+            raise ConfigError("a Graph keeps its axes as they are; give `dynamic` to trace")
         return model
     if isinstance(model, str | Path):
         from crossloom.graph.onnx import import_onnx
 
-        return import_onnx(model, example)
-    return trace(model, example)
+        return import_onnx(model, example, dynamic)
+    return trace(model, example, dynamic)
 
 
 def as_batches(data: Batches) -> Sequence[tuple[torch.Tensor, ...]]:

@@ -7,23 +7,25 @@ from torch import nn
 
 from crossloom.graph import Graph, Matrix
 from crossloom.mapping import MappedGraph, learned_integration_time
+from crossloom.pipeline.declared import declared_layers
 from crossloom.quant import Learned, LearnedLayer, learned_codes
 
 _KINDS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 def learned_layers(model: object, graph: Graph) -> Learned:
-    """What was learned, by the name of the matrix operation: of every layer with an attribute `learned`.
+    """What was learned, by the name of the matrix operation: of every layer with an attribute `learned`, and of every
+    one that the model itself quantises, as QDQ and QONNX files do.
 
-    model: nothing is found in what is no nn.Module.  graph: as traced from it, before any simplification, so that
+    model: attributes are found in an nn.Module alone.  graph: as traced from it, before any simplification, so that
     weights are the layers' own.
 
     Raises DataError, naming the layer, when weights are not integers times the learned step.
     """
+    found: dict[str, tuple[LearnedLayer, torch.Tensor]] = dict(declared_layers(graph))
     if not isinstance(model, nn.Module):
-        return {}
+        return found
     carriers = _carriers(model)
-    found: dict[str, tuple[LearnedLayer, torch.Tensor]] = {}
     for node in graph.matrices if carriers else ():
         weight = graph.tensors[node.weight]
         for path in _layers_of(node):
@@ -61,8 +63,9 @@ def learned_times(mapped: MappedGraph, learned: Learned) -> Mapping[str, float]:
 
 
 def with_layer_times(mapped: MappedGraph, times: Mapping[str, float]) -> MappedGraph:
-    """The same tiles, those of these layers at these integration times."""
+    """The same tiles, those of these layers at these integration times; shared tiles at that of the first layer."""
     if not times:
         return mapped
-    numbers = {number: time for layer, time in times.items() for number in mapped.tiles_of[layer]}
+    last_first = reversed(list(times.items()))
+    numbers = {number: time for layer, time in last_first for number in mapped.tiles_of[layer]}
     return mapped.with_integration_times(numbers)

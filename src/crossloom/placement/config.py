@@ -30,8 +30,17 @@ class PlacementConfig(Config):
     forbidden: regions that stay free.
     keep_copies_apart: put copies of a tile on different macros, so that they can work at the same time.
     effort: rounds of improvement that the packer may spend; None for its default.
+    exact: seconds (of the solver's own clock, so that answers can be repeated) in which OR-tools' CP-SAT may look for
+        fewer macros, and prove how few there must be; None does without.
+    replicas: how often a layer is there, by its name; replicas share the vectors of a sample, for throughput, where
+        `copies` of the mapping all take every vector, against noise. Layers that are not named are there once.
+    reprogram: write the system anew several times for every batch where it is too small for all tiles at once. Wears
+        cells: the placement's summary says how much. False refuses such a system.
     """
 
     forbidden: tuple[ForbiddenRegion, ...] = ()
     keep_copies_apart: bool = False
     effort: Annotated[int, Field(ge=0)] | None = None
+    exact: Annotated[float, Field(gt=0)] | None = None
+    replicas: dict[str, Length] = Field(default_factory=dict)
+    reprogram: bool = False

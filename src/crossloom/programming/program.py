@@ -113,6 +113,7 @@ def program(
     if not settle >= 0:
         raise ConfigError(f"need settle >= 0 seconds, got {settle}")
     _check_system(placement, backend)
+    _check_rounds(placement)
     strategy.check(backend)
     tolerance = strategy.tolerance_for(backend)
     plan = plan_programming(placement)
@@ -128,7 +129,16 @@ def program(
 def attach(placement: Placement, backend: Backend) -> ProgrammedChips:
     """Take chips as they are, programmed by somebody else, or not at all: runs on them will say so."""
     _check_system(placement, backend)
+    _check_rounds(placement)
     return ProgrammedChips(placement, backend, None)
+
+
+def _check_rounds(placement: Placement) -> None:
+    if placement.rounds:
+        raise ProgramError(
+            f"this placement writes the system in {placement.num_rounds} rounds for every batch, which programming does "
+            f"not do: use a larger system (num_chips={placement.system.num_chips * placement.num_rounds} will do)"
+        )
 
 
 def _check_system(placement: Placement, backend: Backend) -> None:

@@ -79,6 +79,7 @@ def _check_weight(graph: Graph, node: Matrix) -> None:
 def _observe(graph: Graph, data: Iterable[tuple[torch.Tensor, ...]]) -> dict[str, torch.Tensor]:
     """A sample of the values that enter every matrix operation."""
     seen: dict[str, list[torch.Tensor]] = {node.name: [] for node in graph.matrices}
+    kept: dict[str, list[torch.Tensor]] = {name: [] for name in seen}
 
     def watch(node: Matrix, values: torch.Tensor) -> torch.Tensor:
         flat = values.detach().float().flatten()
@@ -91,10 +92,14 @@ def _observe(graph: Graph, data: Iterable[tuple[torch.Tensor, ...]]) -> dict[str
         for batch in data:
             check_inputs(graph, batch)
             interpreter(batch)
+            for name, parts in seen.items():
+                # What states were at every step counts as one batch.
+                kept[name].append(_thin(torch.cat(parts)) if len(parts) > 1 else parts[0])
+                parts.clear()
             num_batches += 1
     if not num_batches:
         raise DataError("calibration data are empty; give at least one batch of inputs")
-    return {name: torch.cat(parts) for name, parts in seen.items()}
+    return {name: torch.cat(parts) for name, parts in kept.items()}
 
 
 def _thin(flat: torch.Tensor) -> torch.Tensor:

@@ -9,8 +9,8 @@ from crossloom.spec import MacroAddress
 def gather_macros(placement: Placement) -> list[dict[str, Any]]:
     """The macros in use, in order, each with its tiles and the regions that were to stay free."""
     tiles: dict[MacroAddress, list[dict[str, Any]]] = {address: [] for address in placement.macros}
-    for number, site in enumerate(placement.sites):
-        tiles[site.address].append(_tile(placement, number))
+    for (number, replica), site in placement.placed():
+        tiles[site.address].append(_tile(placement, number, replica))
     return [_macro(placement, address, held) for address, held in tiles.items()]
 
 
@@ -31,12 +31,13 @@ def _macro(placement: Placement, address: MacroAddress, tiles: list[dict[str, An
     }
 
 
-def _tile(placement: Placement, number: int) -> dict[str, Any]:
-    tile, site = placement.mapped.tiles[number], placement.sites[number]
+def _tile(placement: Placement, number: int, replica: int) -> dict[str, Any]:
+    tile, site = placement.mapped.tiles[number], placement.site(number, replica)
     return {
         "tile": number,
         "layer": tile.layer,
         "copy": tile.copy,
+        "replica": replica,
         "inputs": [tile.input_start, tile.input_stop],
         "outputs": [tile.output_start, tile.output_stop],
         "row": site.row,

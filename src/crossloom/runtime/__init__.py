@@ -2,6 +2,7 @@
 
 from crossloom.runtime.activity import ActivityMeter, LayerActivity
 from crossloom.runtime.counts import ActionCounts, count_layer, input_format, total
+from crossloom.runtime.draws import Draws
 from crossloom.runtime.layer import LayerOnChips, TilePart, sweep
 from crossloom.runtime.probe import LayerProbe, LayerQuality
 from crossloom.runtime.run import Batch, Hook, Mode, RunResult, run
@@ -11,6 +12,7 @@ __all__ = [
     "ActionCounts",
     "ActivityMeter",
     "Batch",
+    "Draws",
     "Hook",
     "LayerActivity",
     "LayerOnChips",

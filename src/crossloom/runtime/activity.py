@@ -9,6 +9,10 @@ from crossloom.artefacts import saved
 from crossloom.hardware import Codes, DenseCodes, InputFormat, WindowedCodes
 from crossloom.spec import BitSerial, DacSpec, MultiLevel
 
+_TOGETHER = 2**18
+"""Codes that are added up at a time, at least."""
+_FEW = 64  # numbers, of which packing does not pay
+
 
 @saved
 @dataclass(frozen=True)
@@ -33,9 +37,25 @@ class ActivityMeter:
         )
         self._sums: dict[tuple[int, ...], tuple[Any, Any]] = {}
         self._windows: dict[tuple[int, ...], Codes] = {}
+        self._waiting: list[torch.Tensor] = []
 
     def add(self, codes: Codes) -> None:
         """Take one batch of codes [vector, input] or [sample, channel, *spatial]."""
+        if not isinstance(codes, DenseCodes) or codes.values.dim() != 2:
+            self._add(codes)
+            return
+        # The steps of a recurrent layer come in small batches: together they are added up faster.
+        self._waiting.append(codes.values)
+        if sum(values.numel() for values in self._waiting) >= _TOGETHER:
+            self._add_waiting()
+
+    def _add_waiting(self) -> None:
+        if self._waiting:
+            values = self._waiting[0] if len(self._waiting) == 1 else torch.cat(self._waiting)
+            self._waiting.clear()
+            self._add(DenseCodes(values, len(values)))
+
+    def _add(self, codes: Codes) -> None:
         values = codes.values
         shape = tuple(values.shape[1:])
         is_channels_last = values.dim() > 2 and not values.is_contiguous()
@@ -49,6 +69,7 @@ class ActivityMeter:
 
     def activity(self) -> LayerActivity:
         """The activity of everything added so far."""
+        self._add_waiting()
         squares = [self._by_input(shape, sums) for shape, (sums, _) in self._sums.items()]
         drives = [self._by_input(shape, sums) for shape, (_, sums) in self._sums.items()]
         return LayerActivity(torch.stack(squares).sum(0), torch.stack(drives).sum(0))
@@ -89,7 +110,10 @@ def _total(steps: torch.Tensor) -> torch.Tensor:
     if bits > 16 or flat.shape[1] * bits % 64 or not largest:
         return steps.sum(0, dtype=torch.float64 if flat.is_floating_point() else torch.int64).long()
     # No number overflows within so many of them: one addition of 64 bits adds up eight bytes, or four of 16 bits.
-    packed = flat.view(torch.int64).split((2**bits - 1) // largest)
+    together = (2**bits - 1) // largest
+    if together < _FEW and largest * len(flat) < 2**31:
+        return steps.to(torch.int32).sum(0, dtype=torch.int32).long()
+    packed = flat.view(torch.int64).split(together)
     chunks = torch.stack([part.sum(0) for part in packed]).view(torch.uint8 if bits == 8 else torch.int16)
     wide = chunks if bits == 8 else chunks.to(torch.int32) & (2**bits - 1)
     return wide.sum(0, dtype=torch.int64).view(steps.shape[1:])

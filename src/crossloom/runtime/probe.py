@@ -64,6 +64,20 @@ class LayerQuality:
         return (entropy / torch.log2(torch.tensor(len(shares)).double())).item()
 
 
+def average(parts: Sequence[LayerQuality]) -> LayerQuality:
+    """The quality of one layer over several batches of one size: the steps of a recurrent layer."""
+    if len(parts) == 1:
+        return parts[0]
+    counts = [part.code_counts for part in parts if part.code_counts is not None]
+    return LayerQuality(
+        parts[0].layer,
+        sum(part.signal_power for part in parts) / len(parts),
+        sum(part.error_power for part in parts) / len(parts),
+        parts[0].lowest_code,
+        torch.stack(counts).sum(0) if counts else None,
+    )
+
+
 def measure(layer: str, ideal: torch.Tensor, chip: torch.Tensor, readings: Sequence[Reading]) -> LayerQuality:
     """The quality of one layer on one batch."""
     signal = ideal.double().square().mean().item()

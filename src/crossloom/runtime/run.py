@@ -1,5 +1,6 @@
 """The stage: programmed chips answer."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,10 +18,11 @@ from crossloom.progress import track
 from crossloom.quant import finish, integer_matrix
 from crossloom.registry import did_you_mean
 from crossloom.runtime.activity import LayerActivity
-from crossloom.runtime.counts import ActionCounts, total
+from crossloom.runtime.counts import ActionCounts, count_layer, total
+from crossloom.runtime.draws import Draws
 from crossloom.runtime.layer import LayerOnChips
 from crossloom.runtime.memory import keep_memory
-from crossloom.runtime.probe import LayerProbe, LayerQuality, measure
+from crossloom.runtime.probe import LayerProbe, LayerQuality, average, measure
 from crossloom.runtime.samples import SampleLayout, join, sample_layouts
 
 Batch = torch.Tensor | tuple[torch.Tensor, ...]
@@ -85,7 +87,8 @@ def run(
             model fixes, or 32 to 256, the fewer the larger the model's values are.
         mode: where layers run: on the chip, in the integer interpreter, or in float.
         modes: the same for single layers by name.
-        hooks: called with a layer's input, ideal output and chip output, batch by batch.
+        hooks: called with a layer's input, ideal output and chip output, batch by batch; where a state meets the layer,
+            step by step.
         stop_at: the name of a node or layer whose value to return instead of the outputs.
         seed: of the read noise of this run.
         probe_samples: how many of the first samples measure the layers' quality; 0 for none.
@@ -126,6 +129,7 @@ class _Executor:
         self._count_activity = count_activity
         placement = chips.placement
         quantized = placement.mapped.quantized
+        self._placement = placement
         self._quantized, self._modes, self._hooks, self._stop_at = quantized, modes, hooks, stop_at
         self._float, self._integer = float_matrix(quantized.graph), integer_matrix(quantized)
         corrections = {} if chips.corrections is None else chips.corrections.layers
@@ -135,8 +139,10 @@ class _Executor:
             if modes[node.name] == "chip"
         }
         self._interpreter = Interpreter(quantized.graph, self._matrix)
-        self._draw, self._num_samples = Draw(0), 1
-        self._quality: dict[str, LayerQuality] | None = None
+        self._draws, self._num_samples = Draws(placement.mapped.tied), 1
+        self._like: tuple[tuple[int, ...], ...] | None = None
+        self._quality: dict[str, list[LayerQuality]] | None = None
+        self._vectors: Counter[str] = Counter()
         self.counts: dict[str, ActionCounts] = {}
 
     def run_all(
@@ -169,7 +175,7 @@ class _Executor:
         """The quality of every layer on the chips, on one small batch; counts nothing."""
         self._quality = {}
         self._interpret(batch, seed, 0)
-        quality, self._quality = tuple(self._quality.values()), None
+        quality, self._quality = tuple(average(parts) for parts in self._quality.values()), None
         return quality
 
     def activity(self) -> dict[str, LayerActivity]:
@@ -180,8 +186,14 @@ class _Executor:
     def _interpret(
         self, batch: tuple[torch.Tensor, ...], seed: int, first_sample: int
     ) -> tuple[torch.Tensor, ...]:
-        self._draw, self._num_samples = Draw(seed, first_sample), len(batch[0])
-        return self._interpreter(batch, stop_at=self._stop_at)
+        self._draws.begin(Draw(seed, first_sample))
+        self._num_samples, self._vectors = len(batch[0]), Counter()
+        self._like = tuple(tuple(part.shape) for part in batch)
+        answers = self._interpreter(batch, stop_at=self._stop_at)
+        for name, number in self._vectors.items():
+            counts = count_layer(self._placement, name, number, self._num_samples)
+            self.counts[name] = self.counts.get(name, ActionCounts()) + counts
+        return answers
 
     def _layout(self, node: Matrix, values: torch.Tensor) -> SampleLayout | None:
         is_plain = _has_samples_in_front(node.shape) and len(values) == self._num_samples
@@ -189,7 +201,7 @@ class _Executor:
 
     @cached_property
     def _layouts(self) -> dict[str, SampleLayout]:
-        return sample_layouts(self._quantized.graph)
+        return sample_layouts(self._quantized.graph, self._like)
 
     def _matrix(self, node: Matrix, values: torch.Tensor) -> torch.Tensor:
         if self._modes[node.name] == "float":
@@ -199,15 +211,14 @@ class _Executor:
         layer, is_probe = self._on_chips[node.name], self._quality is not None
         order = layer.order(values, self._layout(node, values), self._num_samples)
         codes = layer.codes(values, order)
-        sums, readings = layer.sums(codes, self._draw, count_codes=is_probe)
+        sums, readings = layer.sums(codes, self._draws.next(node.name), count_codes=is_probe)
         answer = finish(node, layer.layer, layer.shaped(sums, values, order))
         answer = answer.to(values.dtype)
         if self._quality is not None:
-            self._quality[node.name] = measure(node.name, self._integer(node, values), answer, readings)
+            found = measure(node.name, self._integer(node, values), answer, readings)
+            self._quality.setdefault(node.name, []).append(found)
             return answer
-        self.counts[node.name] = self.counts.get(node.name, ActionCounts()) + layer.count(
-            codes, self._num_samples
-        )
+        self._vectors[node.name] += codes.num_vectors
         if self._count_activity:
             layer.meter.add(codes)
         if node.name in self._hooks:
@@ -216,7 +227,8 @@ class _Executor:
 
 
 def _has_samples_in_front(shape: tuple[int | None, ...] | None) -> bool:
-    return bool(shape) and shape[0] is None
+    """Whether axis 0 alone is dynamic; with a second one, which of them has the samples is for layouts to say."""
+    return bool(shape) and shape[0] is None and shape.count(None) == 1
 
 
 def _check_chips(chips: object) -> None:

@@ -5,13 +5,13 @@ the first two axes for its output projection.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import torch
 
 from crossloom.errors import RunError
-from crossloom.graph import Digital, Graph, Input, Matrix, Node, NodeRef, measure_shapes
+from crossloom.graph import Digital, Graph, Node, Recurrence, measure_shapes, node_references
 
 _SAME_ORDER = ("view", "_unsafe_view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze")
 
@@ -58,27 +58,39 @@ def sample_order(shape: tuple[int, ...], layout: SampleLayout | None, num_sample
     return SampleOrder(1, owners, number // owners)
 
 
-def sample_layouts(graph: Graph) -> dict[str, SampleLayout]:
-    """The layout of every node's value, where it can be told from the graph alone."""
-    shapes = measure_shapes(graph)
+def sample_layouts(graph: Graph, like: tuple[tuple[int, ...], ...] | None = None) -> dict[str, SampleLayout]:
+    """The layout of every node's value, where it can be told from the graph alone.
+
+    like: shapes of inputs, where axes other than the batch are dynamic; None takes these as long as they may be.
+    """
+    shapes, doubled = (measure_shapes(graph, size, like) for size in (1, 2))
     layouts: dict[str, SampleLayout] = {}
     for node in graph.nodes:
-        source = next((name for name in _sources(node) if name in layouts), None)
+        source = next((name for name in node_references(node) if name in layouts), None)
         if node.shape is None:  # a tuple: its parts are laid out as what it was made from
             found = None if source is None else layouts[source]
+            if found is not None and isinstance(node, Recurrence):  # what its matrices meet is [batch, size]
+                found = replace(found, axis=0)
         else:
-            found = _layout(node, source, layouts, shapes)
+            found = _layout(node, source, layouts, shapes, doubled)
         if found is not None:
             layouts[node.name] = found
     return layouts
 
 
 def _layout(
-    node: Node, source: str | None, layouts: dict[str, SampleLayout], shapes: Mapping[str, tuple[int, ...]]
+    node: Node,
+    source: str | None,
+    layouts: dict[str, SampleLayout],
+    shapes: Mapping[str, tuple[int, ...]],
+    doubled: Mapping[str, tuple[int, ...]],
 ) -> SampleLayout | None:
-    assert node.shape is not None
-    axes = [axis for axis, size in enumerate(node.shape) if size is None]
-    if len(axes) != 1 or node.name not in shapes:
+    if node.name not in shapes:
+        return None
+    # The axis of samples is the one that grows with the batch; other axes may be dynamic too.
+    grown = zip(shapes[node.name], doubled[node.name], strict=True)
+    axes = [axis for axis, (one, two) in enumerate(grown) if one != two]
+    if len(axes) != 1:
         return None
     axis, shape = axes[0], shapes[node.name]
     before = SampleLayout() if source is None else layouts[source]
@@ -98,20 +110,6 @@ def _layout(
 
 def _name_of(node: Digital) -> str:
     return node.operation.split(".")[1] if "." in node.operation else node.operation
-
-
-def _sources(node: Node) -> list[str]:
-    if isinstance(node, Input):
-        return []
-    if isinstance(node, Matrix):
-        return [node.source]
-    return _names((node.args, node.kwargs))
-
-
-def _names(value: object) -> list[str]:
-    if isinstance(value, NodeRef):
-        return [value.name]
-    return [name for item in value for name in _names(item)] if isinstance(value, tuple) else []
 
 
 def join(pieces: Sequence[torch.Tensor], layout: SampleLayout | None) -> torch.Tensor:

@@ -25,6 +25,7 @@ from crossloom.spec.soft_bounds import SoftBoundsDeviceSpec
 from crossloom.spec.spread import SaturatingSpreadSpec, Spread, SpreadSpec
 from crossloom.spec.synaptogen import SynaptogenDeviceSpec, SynaptogenFit
 from crossloom.spec.system import (
+    BufferSpec,
     ChipSpec,
     CoreSpec,
     LinkSpec,
@@ -40,6 +41,7 @@ __all__ = [
     "AccessSpec",
     "Adc",
     "BitSerial",
+    "BufferSpec",
     "CellSpec",
     "ChipSpec",
     "ClippedLogarithmSpec",

@@ -22,11 +22,18 @@ class MacroAddress(NamedTuple):
         return f"chip {self.chip}, core {self.core}, macro {self.macro}"
 
 
+class BufferSpec(Spec):
+    """What holds the inputs and sums of a core's macros: `capacity` in bit, None where not published."""
+
+    capacity: Positive | None = None
+
+
 class CoreSpec(Spec):
     """Macros that share a buffer and a port."""
 
     num_macros: Count
     macro: MacroSpec
+    buffer: BufferSpec = BufferSpec()
 
 
 class ChipSpec(Spec):

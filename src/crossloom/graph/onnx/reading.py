@@ -7,6 +7,7 @@ from crossloom.errors import GraphError, UnsupportedOperationError
 from crossloom.graph.onnx.libraries import import_library
 
 OLDEST_OPSET = 13  # older files are converted to it
+_QUANTISERS = {"QuantizeLinear", "DequantizeLinear"}  # stay, since their scales are taken over
 _MOVES_ELEMENTS = {"Transpose", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten"}
 
 
@@ -105,7 +106,9 @@ def fold(model: Any, path: Path) -> Any:
     optimizer = import_library("onnxscript.optimizer")
     passes = import_library("onnx_ir.passes.common")
     try:
-        optimizer.fold_constants(model, onnx_shape_inference=True, should_fold=lambda node: True)
+        optimizer.fold_constants(
+            model, onnx_shape_inference=True, should_fold=lambda node: node.op_type not in _QUANTISERS
+        )
         passes.RemoveUnusedNodesPass()(model)
         passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
         passes.IdentityEliminationPass()(model)

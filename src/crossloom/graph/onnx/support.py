@@ -7,6 +7,8 @@ from crossloom.graph.onnx import operations
 from crossloom.graph.onnx.registry import OPERATIONS, REFUSALS, SIZE_OPERATIONS
 from crossloom.graph.onnx.steps import Constants, OnnxFile, OnnxNode
 
+_QONNX = {"Quant", "BipolarQuant", "Trunc"}
+_QONNX_DOMAINS = {"qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general"}
 _OWN = {"Linear"}  # ours, not ONNX's: a Gemm or MatMul with a stored matrix
 
 assert operations.__all__  # importing it filled the registry
@@ -21,7 +23,9 @@ def reason_against(node: OnnxNode, constants: Constants) -> str | None:
     subgraphs = node.attributes.get("subgraphs")
     if subgraphs:
         return "it holds a subgraph; crossloom runs graphs without branches and loops"
-    if node.domain not in ("", "ai.onnx"):
+    if node.domain not in ("", "ai.onnx") and (
+        node.operation not in _QONNX or node.domain not in _QONNX_DOMAINS
+    ):
         return f"its domain {node.domain!r} is not ONNX's own"
     if node.operation not in OPERATIONS and node.operation not in SIZE_OPERATIONS:
         return "the operation is not supported"

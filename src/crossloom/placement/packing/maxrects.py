@@ -7,6 +7,8 @@ forbidden, cuts those that it meets into at most four. From Jylänki 2010, "A Th
 
 from collections.abc import Callable, Iterable, Sequence
 
+from crossloom.placement.packing.shapes import Loads
+
 Free = tuple[int, int, int, int]
 """A free rectangle: first row, first column, row after the last, column after the last."""
 
@@ -89,17 +91,19 @@ def fill_maxrects(
     widths: Sequence[int],
     order: Sequence[int],
     groups=None,
+    loads: Loads | None = None,
 ) -> tuple[list[tuple[int, int, int]], list[int]]:
     """Places what it can of the rectangles `order`, first come first served.
 
-    Returns (rectangle, row, column) of those placed, and the rest in order. `groups` as in `fill_skyline`.
+    Returns (rectangle, row, column) of those placed, and the rest in order. `groups`, `loads` as in `fill_skyline`.
     """
     placed, rest, present = [], [], set()
+    spare = loads.most if loads else 0.0
     for i in order:
         height, width = heights[i], widths[i]
         group = None if groups is None else groups[i]
         fitting = [f for f in frees if f[2] - f[0] >= height and f[3] - f[1] >= width]
-        if not fitting or group in present:
+        if not fitting or group in present or (loads is not None and loads.each[i] > spare):
             rest.append(i)
             continue
         row, column, _, _ = min(fitting, key=lambda free: rule(free, height, width))
@@ -107,4 +111,6 @@ def fill_maxrects(
         frees = take(frees, (row, column, row + height, column + width))
         if group is not None:
             present.add(group)
+        if loads is not None:
+            spare -= loads.each[i]
     return placed, rest

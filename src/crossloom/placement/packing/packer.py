@@ -7,7 +7,7 @@ from crossloom.errors import CapacityError, ConfigError
 from crossloom.placement.packing.bounds import area_bound, lower_bound
 from crossloom.placement.packing.problem import Problem
 from crossloom.placement.packing.search import greedy_layout, solve
-from crossloom.placement.packing.shapes import Forbidden, Packing, Rectangle, Spot, check_counts
+from crossloom.placement.packing.shapes import Forbidden, Loads, Packing, Rectangle, Spot, check_counts
 
 EFFORT = 2500
 
@@ -21,11 +21,13 @@ def pack(
     forbidden: Iterable[Forbidden] = (),
     effort: int = EFFORT,
     keep_apart: Sequence[int | None] | None = None,
+    loads: Loads | None = None,
 ) -> Packing:
     """Puts rectangles, unturned, onto as few bins of `num_rows` × `num_columns` cells as it can find.
 
     The same call gives the same answer. Bins are taken in their order, those with `forbidden` regions last
     (the fewest forbidden cells first). Rectangles with the same number in `keep_apart` go to different bins.
+    `loads` of the rectangles in a bin add up to no more than they may.
     `effort` is the most rounds that the search may take, of about 0.2 ms each; 0 is greedy. The search ends
     early when a lower bound is reached.
 
@@ -51,8 +53,10 @@ def pack(
         widths=[int(rectangle.num_columns) for rectangle in rectangles],
         groups=groups,
         forbidden=_by_bin(regions),
+        loads=loads,
     )
-    least = max(lower_bound(rectangles, num_rows, num_columns), num_copies)
+    loaded = loads.num_bins if loads else 0
+    least = max(lower_bound(rectangles, num_rows, num_columns), num_copies, loaded)
     layout, left = solve(problem, least, effort)
     if left:
         raise CapacityError(_missing(problem, rectangles, left))
@@ -63,6 +67,7 @@ def pack(
         area_bound=area_bound(rectangles, num_rows, num_columns),
         num_cells=sum(problem.sizes),
         num_cells_per_bin=num_rows * num_columns,
+        bound=least,
     )
 
 

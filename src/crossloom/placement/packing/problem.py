@@ -7,6 +7,7 @@ from itertools import chain, count
 import numpy as np
 
 from crossloom.placement.packing.maxrects import RULES, Free, fill_maxrects, free_rectangles
+from crossloom.placement.packing.shapes import Loads
 from crossloom.placement.packing.skyline import Placed, fill_skyline
 
 Layout = dict[int, Placed]
@@ -18,7 +19,8 @@ class Problem:
     """Rectangles `i` of `heights[i]` rows × `widths[i]` columns, and the bins that may take them.
 
     Bins from `num_bins` on do not exist: they are empty, and hold what the real ones have no room for.
-    `groups[i]` is a number or None: rectangles with the same number must be in different bins.
+    `groups[i]` is a number or None: rectangles with the same number must be in different bins. The `loads` of
+    those in one bin add up to no more than they may.
     """
 
     num_rows: int
@@ -28,6 +30,7 @@ class Problem:
     widths: Sequence[int]
     groups: Sequence[int | None] | None
     forbidden: dict[int, list[Free]]
+    loads: Loads | None = None
     sizes: list[int] = field(init=False)
     num_forbidden: dict[int, int] = field(init=False)
     frees: dict[int, list[Free]] = field(init=False, default_factory=dict)
@@ -62,13 +65,14 @@ class Problem:
         """
         if bin in self.forbidden:
             rule = RULES[way % len(RULES)]
-            return fill_maxrects(self._frees(bin), rule, self.heights, self.widths, order, self.groups)
+            frees = self._frees(bin)
+            return fill_maxrects(frees, rule, self.heights, self.widths, order, self.groups, self.loads)
         if way % 2:
             return fill_skyline(
-                self.num_rows, self.num_columns, self.heights, self.widths, order, self.groups
+                self.num_rows, self.num_columns, self.heights, self.widths, order, self.groups, self.loads
             )
         placed, rest = fill_skyline(
-            self.num_columns, self.num_rows, self.widths, self.heights, order, self.groups
+            self.num_columns, self.num_rows, self.widths, self.heights, order, self.groups, self.loads
         )
         return [(i, row, column) for i, column, row in placed], rest
 

@@ -27,15 +27,24 @@ Weight = Callable[[int], float]
 
 
 def weights(problem: Problem) -> tuple[Weight, ...]:
-    """What makes a rectangle big, and so go first: area, width, height, half the perimeter, longer side."""
+    """What makes a rectangle big, and so go first: area, width, height, half the perimeter, longer side; its load."""
     heights = [height / problem.num_rows for height in problem.heights]
     widths = [width / problem.num_columns for width in problem.widths]
-    return (
+    by_size = (
         lambda i: heights[i] * widths[i],
         lambda i: widths[i] + heights[i] / 100,
         lambda i: heights[i] + widths[i] / 100,
         lambda i: heights[i] + widths[i],
         lambda i: max(heights[i], widths[i]),
+    )
+    if problem.loads is None or not problem.loads.most:
+        return by_size
+    shares = [load / problem.loads.most for load in problem.loads.each]
+    return (
+        *by_size,
+        lambda i: shares[i],
+        lambda i: shares[i] + heights[i] * widths[i],
+        lambda i: max(shares[i], heights[i] * widths[i]),
     )
 
 

@@ -1,9 +1,10 @@
 """What a packing is made of: rectangles, forbidden regions, spots. All numbers are counts of cells."""
 
 from dataclasses import dataclass, field
+from math import ceil
 from operator import index
 
-from crossloom.errors import ConfigError
+from crossloom.errors import CapacityError, ConfigError
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,31 @@ class Forbidden:
 
 
 @dataclass(frozen=True)
+class Loads:
+    """What each rectangle asks of its bin besides cells (how long it works there), and the most that a bin gives."""
+
+    each: tuple[float, ...]
+    most: float
+
+    def __post_init__(self) -> None:
+        if not all(load >= 0 for load in self.each):
+            raise ConfigError("loads must be numbers of at least 0")
+        largest = max(self.each, default=0.0)
+        if largest > self.most:
+            raise CapacityError(
+                f"a tile loads its macro with {largest:g}, more than the {self.most:g} it may"
+            )
+
+    @property
+    def num_bins(self) -> int:
+        """Bins that the loads alone would fill: by their sum, or by those that no two of share a bin."""
+        if not self.most:
+            return 0
+        together = ceil(sum(self.each) / self.most * (1 - 1e-9))
+        return max(together, sum(2 * load > self.most for load in self.each))
+
+
+@dataclass(frozen=True)
 class Spot:
     """Where a rectangle lies: its bin, and the row and column of its first cell."""
 
@@ -52,7 +78,8 @@ class Spot:
 class Packing:
     """Where every rectangle lies, in the order in which they were given.
 
-    `area_bound` is the number of bins that the cells alone would fill: no packing can use fewer.
+    `area_bound` is the number of bins that the cells alone would fill: no packing can use fewer. `bound` is the
+    sharpest number known of which the same is true.
     """
 
     spots: tuple[Spot, ...]
@@ -60,6 +87,7 @@ class Packing:
     area_bound: int
     num_cells: int = field(repr=False)
     num_cells_per_bin: int = field(repr=False)
+    bound: int = 0
 
     @property
     def utilization(self) -> float:

@@ -9,10 +9,27 @@ instances with sides up to half a bin's, 500 rounds of search gave 1.066 x the a
 with MaxRects in its place, which took three times as long; but it knows no forbidden regions.
 """
 
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crossloom.placement.packing.shapes import Loads
 
 Placed = list[tuple[int, int, int]]
 """(rectangle, height of its lower edge, position along the base)."""
+
+
+FEW = 3
+"""So many rectangles of a size, on the average, make it worth looking at sizes in place of rectangles."""
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Rectangles of one size: their places in the order and their numbers."""
+
+    height: int
+    width: int
+    queue: deque[tuple[int, int]]
 
 
 class Skyline:
@@ -72,14 +89,60 @@ class Skyline:
 
 
 def fill_skyline(
-    height: int, width: int, heights: Sequence[int], widths: Sequence[int], order: Sequence[int], groups=None
+    height: int,
+    width: int,
+    heights: Sequence[int],
+    widths: Sequence[int],
+    order: Sequence[int],
+    groups=None,
+    loads: Loads | None = None,
 ) -> tuple[Placed, list[int]]:
     """Places what it can of the rectangles `order` (preferred first); returns that and the rest, in order.
 
-    `groups[i]` is a number or None: of rectangles with the same number, only one is placed.
+    `groups[i]` is a number or None: of rectangles with the same number, only one is placed. `loads` of
+    what is placed add up to no more than they may.
     """
+    if groups is None and loads is None:
+        alike = _gather_alike(heights, widths, order)
+        if len(alike) * FEW < len(order):
+            return fill_alike(height, width, alike)
+    return fill_one_by_one(height, width, heights, widths, order, groups, loads)
+
+
+def fill_alike(height: int, width: int, alike: Sequence[Alike]) -> tuple[Placed, list[int]]:
+    """The same for rectangles of few different sizes: of those that are alike, only the next is looked at."""
+    skyline, placed = Skyline(height, width), []
+    left = sum(len(each.queue) for each in alike)
+    while left:
+        level = min(skyline.heights)
+        gap = skyline.heights.index(level)
+        walls = skyline.walls(gap)
+        chosen = _choose_alike(alike, skyline.widths[gap], height - level, walls)
+        if chosen is None:
+            if not skyline.close(gap):
+                break
+            continue
+        start = skyline.put(gap, chosen.height, chosen.width, walls[0] >= walls[1])
+        placed.append((chosen.queue.popleft()[1], level, start))
+        left -= 1
+        if not chosen.queue:
+            alike = [each for each in alike if each is not chosen]
+    return placed, [i for _, i in sorted(found for each in alike for found in each.queue)]
+
+
+def fill_one_by_one(
+    height: int,
+    width: int,
+    heights: Sequence[int],
+    widths: Sequence[int],
+    order: Sequence[int],
+    groups,
+    loads,
+) -> tuple[Placed, list[int]]:
+    """The same for rectangles of many sizes, and with groups or loads."""
     skyline = Skyline(height, width)
     rest, placed, barred = list(order), [], []
+    spare = loads.most if loads else 0.0
     while rest:
         level = min(skyline.heights)
         gap = skyline.heights.index(level)
@@ -96,7 +159,34 @@ def fill_skyline(
         if groups is not None and groups[chosen] is not None:
             barred += [i for i in rest if groups[i] == groups[chosen]]
             rest = [i for i in rest if groups[i] != groups[chosen]]
+        if loads is not None:
+            spare -= loads.each[chosen]
+            barred += [i for i in rest if loads.each[i] > spare]
+            rest = [i for i in rest if loads.each[i] <= spare]
     return placed, rest + barred
+
+
+def _gather_alike(heights: Sequence[int], widths: Sequence[int], order: Sequence[int]) -> list[Alike]:
+    """The rectangles by their sizes."""
+    found: dict[tuple[int, int], Alike] = {}
+    for place, i in enumerate(order):
+        size = heights[i], widths[i]
+        if size not in found:
+            found[size] = Alike(*size, deque())
+        found[size].queue.append((place, i))
+    return list(found.values())
+
+
+def _choose_alike(alike: Sequence[Alike], gap_width: int, room: int, walls: tuple[int, int]) -> Alike | None:
+    """The best candidate as `_choose` finds it: a score above 2 ends its search, so that more is no better."""
+    best, best_score = None, (-1, 0)
+    for each in alike:
+        if each.width <= gap_width and each.height <= room:
+            score = 2 * (each.width == gap_width) + (each.height == walls[0]) + (each.height == walls[1])
+            found = min(score, 3), -each.queue[0][0]
+            if found > best_score:
+                best, best_score = each, found
+    return best
 
 
 def _choose(rest, heights, widths, gap_width: int, room: int, left: int, right: int) -> int:

@@ -5,8 +5,18 @@ from dataclasses import replace
 
 import torch
 
+from crossloom.errors import ConfigError
 from crossloom.mapping import DifferentialPair, MappedGraph, Scheme
 from crossloom.placement import Placement
+
+
+def check_own_cells(mapped: MappedGraph) -> None:
+    """ConfigError when layers share cells: weights are trained layer by layer."""
+    for name, owner in mapped.tied.items():
+        raise ConfigError(
+            f"layers {owner} and {name} share cells, and training in the loop writes each layer's own; "
+            "compile with MappingConfig(share_tied=False)"
+        )
 
 
 def with_integers(placement: Placement, integers: Mapping[str, torch.Tensor]) -> Placement:

@@ -20,7 +20,7 @@ from crossloom.programming import (
     attach,
     usual_strategy,
 )
-from crossloom.training.in_the_loop.choosing import with_integers
+from crossloom.training.in_the_loop.choosing import check_own_cells, with_integers
 from crossloom.training.in_the_loop.config import LayerByLayerConfig
 from crossloom.training.in_the_loop.layer import LoopLayer
 from crossloom.training.in_the_loop.learning import Learner, check_data, measure_accuracy, wanted_answers
@@ -60,6 +60,7 @@ def program_in_the_loop(
     ]
     if not nodes:
         raise ConfigError("no layer of this placement lies in cells; there is nothing to program")
+    check_own_cells(placement.mapped)
     for samples in (data,) if test is None else (data, test):
         check_data(samples, placement.mapped.quantized.graph)
     strategy = strategy or usual_strategy(backend)

@@ -11,7 +11,7 @@ from crossloom.hardware import Draw
 from crossloom.programming import LayerCorrection, ProgrammedChips
 from crossloom.progress import track
 from crossloom.quant import finish, integer_sums
-from crossloom.runtime import LayerOnChips, sample_layouts
+from crossloom.runtime import Draws, LayerOnChips, sample_layouts
 from crossloom.training.in_the_loop.layer import LoopLayer
 from crossloom.training.in_the_loop.tail import Tail, cut_tail
 
@@ -73,7 +73,7 @@ class LoopNetwork(nn.Module):
         }
         self._interpreter = Interpreter(self.tail.graph, self._matrix)
         self._layouts = sample_layouts(self._graph)
-        self._draw, self._num_samples = Draw(0), 1
+        self._draws, self._num_samples = Draws(mapped.tied), 1
 
     def measure(self, inputs: torch.Tensor, seed: int) -> tuple[torch.Tensor, ...]:
         """Everything that comes before the trained layers, as the chips give it, for all samples."""
@@ -94,13 +94,15 @@ class LoopNetwork(nn.Module):
         with torch.no_grad():
             for start in track(starts, "measuring on the chips", len(starts)):
                 piece = inputs[start : start + _BATCH]
-                self._draw, self._num_samples = Draw(seed, start), len(piece)
+                self._draws.begin(Draw(seed, start))
+                self._num_samples = len(piece)
                 whole((piece,), stop_at=last, observe=keep)
         return tuple(torch.cat(parts[name]) for name in names)
 
     def forward(self, measured: tuple[torch.Tensor, ...], draw: Draw) -> torch.Tensor:
         """Scores [sample, class] of samples of what `measure` gave."""
-        self._draw, self._num_samples = draw, len(measured[0])
+        self._draws.begin(draw)
+        self._num_samples = len(measured[0])
         return self._interpreter(measured)[0]
 
     def first_not_finite(self, measured: tuple[torch.Tensor, ...], draw: Draw) -> str | None:
@@ -111,7 +113,8 @@ class LoopNetwork(nn.Module):
             if not torch.isfinite(value).all():
                 found.append(node.name)  # type: ignore[attr-defined]
 
-        self._draw, self._num_samples = draw, len(measured[0])
+        self._draws.begin(draw)
+        self._num_samples = len(measured[0])
         with torch.no_grad():
             self._interpreter(measured, observe=look)
         return found[0] if found else None
@@ -136,7 +139,7 @@ class LoopNetwork(nn.Module):
         order = layer.order(values, self._layouts.get(node.source), self._num_samples)
         codes = layer.codes(values, order)
         self.num_mvms += layer.count(codes, self._num_samples).num_mvms
-        return layer.shaped(layer.sums(codes, self._draw)[0], values, order)
+        return layer.shaped(layer.sums(codes, self._draws.next(node.name))[0], values, order)
 
 
 def corrections_of(chips: ProgrammedChips) -> Mapping[str, LayerCorrection]:

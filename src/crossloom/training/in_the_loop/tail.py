@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from crossloom.graph import Digital, Graph, Input, Matrix, Node, NodeRef
+from crossloom.graph import Digital, Graph, Input, Node, Recurrence, matrices_of, node_references
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,9 @@ def cut_tail(graph: Graph, trained: frozenset[str]) -> Tail:
     nodes = {node.name: node for node in graph.nodes}
     live: set[str] = set()
     for node in graph.nodes:
-        if node.name in trained or any(name in live for name in _sources(node)):
-            live.add(node.name)
+        held = {matrix.name for matrix in matrices_of(node)}
+        if held & trained or any(name in live for name in node_references(node)):
+            live |= {node.name, *held}
     changing = frozenset(live)
     frontier = _frontier(graph, nodes, live)
     if not all(_has_samples_in_front(nodes[name]) for name in frontier):
@@ -41,12 +42,12 @@ def cut_tail(graph: Graph, trained: frozenset[str]) -> Tail:
 def _frontier(graph: Graph, nodes: dict[str, Node], live: set[str]) -> tuple[str, ...]:
     """Tensors that live nodes use and that are not live; sizes and tuples become live on the way."""
     found: set[str] = {name for name in graph.outputs if name not in live}
-    waiting = list(live)
+    waiting = [name for name in live if name in nodes]
     while waiting:
-        for name in _sources(nodes[waiting.pop()]):
+        for name in node_references(nodes[waiting.pop()]):
             if name in live:
                 continue
-            if isinstance(nodes[name], Digital) and nodes[name].shape is None:
+            if isinstance(nodes[name], Digital | Recurrence) and nodes[name].shape is None:
                 live.add(name)
                 waiting.append(name)
             else:
@@ -61,15 +62,3 @@ def _as_input(node: Node) -> Input:
 
 def _has_samples_in_front(node: Node) -> bool:
     return bool(node.shape) and node.shape[0] is None  # type: ignore[index]
-
-
-def _sources(node: Node) -> list[str]:
-    if isinstance(node, Input):
-        return []
-    return [node.source] if isinstance(node, Matrix) else _names((node.args, node.kwargs))
-
-
-def _names(value: object) -> list[str]:
-    if isinstance(value, NodeRef):
-        return [value.name]
-    return [name for item in value for name in _names(item)] if isinstance(value, tuple) else []

@@ -11,7 +11,7 @@ from crossloom.errors import ConfigError, RunError
 from crossloom.hardware import Copyable
 from crossloom.programming import LayerCorrection, ProgrammedChips, Strategy, usual_strategy
 from crossloom.registry import did_you_mean
-from crossloom.training.in_the_loop.choosing import cells_again, with_integers
+from crossloom.training.in_the_loop.choosing import cells_again, check_own_cells, with_integers
 from crossloom.training.in_the_loop.config import (
     DigitalOnly,
     InTheLoopConfig,
@@ -68,6 +68,8 @@ def tune_in_the_loop(
         )
     graph = chips.placement.mapped.quantized.graph
     part = _part(chips, config)
+    if not isinstance(config.mode, DigitalOnly):
+        check_own_cells(chips.placement.mapped)
     for samples in (data,) if test is None else (data, test):
         check_data(samples, graph)
     strategy = strategy or usual_strategy(chips.backend)
