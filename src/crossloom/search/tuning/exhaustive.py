@@ -17,7 +17,6 @@ from crossloom.search.tuning.samples import Data, Samples, split
 from crossloom.search.tuning.scoring import (
     Spending,
     gains,
-    make_corrections,
     make_judge,
     mvms_per_sample,
     output_error,
@@ -47,21 +46,21 @@ def tune_exhaustively(chips: ProgrammedChips, data: Data, config: Exhaustive) ->
         notes.append(f"interrupted: {len(layers)} of {len(search.corrections)} layers are tuned")
     found = with_layers(chips, search.corrections)
     after = judge(found)
-    is_better = after.error < before.error
-    if not is_better:
+    if after.error >= before.error:
+        found, after = chips, before
         notes.append("not taken, since the network's error is no smaller on the samples held out")
     return TuningResult(
         "exhaustive",
         before,
-        after if is_better else before,
+        after,
         tuple(layers),
         gains(("integration_time",), (before, after)),
         tuple(spending.trajectory),
         spending.num_evaluations,
         spending.num_mvms,
         tuple(notes),
-        found=make_corrections(chips, search.corrections) if is_better else chips.corrections,
-        chips=found if is_better else chips,
+        found=found.corrections,
+        chips=found,
     )
 
 

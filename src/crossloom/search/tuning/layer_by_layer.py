@@ -126,7 +126,7 @@ def _judged(work: _Work, judge: Judge, before: Scores, notes: list[str]) -> Tuni
         before,
         scores[best],
         layers,
-        gains(knobs, scores),
+        gains(knobs, [*scores[: best + 1], *[scores[best]] * (len(knobs) - best)]),
         tuple(work.spending.trajectory),
         work.spending.num_evaluations,
         work.spending.num_mvms,
