@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import prod
 
 from crossloom.graph import Digital, Graph, Input, Matrix, Node, NodeRef, measure_shapes
-from crossloom.mapping import MappedGraph, coverage, vectors_per_sample
+from crossloom.mapping import MappedGraph, coverage
 
 _FREE = frozenset(
     [
@@ -43,10 +43,12 @@ class DigitalWork:
     """Operations per sample of what runs outside crossbars.
 
     by_node: of digital nodes, and of matrices that stay digital, by name.  unknown: nodes that could not be counted.
+    num_operations: two per multiplication of products, on crossbars or not, as far as they are known.
     """
 
     by_node: Mapping[str, float]
     unknown: tuple[str, ...]
+    num_operations: int
 
 
 def digital_work(mapped: MappedGraph) -> DigitalWork:
@@ -58,7 +60,8 @@ def digital_work(mapped: MappedGraph) -> DigitalWork:
     shapes = measure_shapes(graph)
     first = graph.inputs[0].shape if graph.inputs else ()
     num_samples = (first[0] or 1) if first else 1
-    products = {row.name: row.macs for row in coverage(mapped) if row.where == "digital"}
+    rows = coverage(mapped)
+    products = {row.name: row.macs for row in rows if row.where == "digital"}
     by_node, unknown = {}, []
     for node in graph.nodes:
         if isinstance(node, Input) or (isinstance(node, Matrix) and node.name in mapped.schemes):
@@ -70,13 +73,8 @@ def digital_work(mapped: MappedGraph) -> DigitalWork:
             by_node[node.name] = 2.0 * macs
         elif isinstance(node, Digital) and _name(node) not in _FREE:
             by_node[node.name] = _values(node, shapes) / num_samples
-    return DigitalWork({name: work for name, work in by_node.items() if work}, tuple(unknown))
-
-
-def num_operations(mapped: MappedGraph) -> int:
-    """Two per multiplication of a stored weight, for one sample."""
-    vectors = vectors_per_sample(mapped.quantized.graph)
-    return sum(2 * layer.weight.numel() * vectors[name] for name, layer in mapped.quantized.layers.items())
+    known = {name: work for name, work in by_node.items() if work}
+    return DigitalWork(known, tuple(unknown), sum(2 * (row.macs or 0) for row in rows))
 
 
 def owners(graph: Graph) -> Mapping[str, str]:
@@ -88,6 +86,17 @@ def owners(graph: Graph) -> Mapping[str, str]:
         is_matrix = isinstance(node, Matrix)
         found[node.name] = node.name if is_matrix else max(above, key=order.__getitem__, default="")
     return found
+
+
+def is_rectified(graph: Graph, name: str) -> bool:
+    """Whether the value of this node is that of a rectifier, in whatever layout."""
+    nodes = {node.name: node for node in graph.nodes}
+    node = nodes[name]
+    while isinstance(node, Digital) and _name(node) in _FREE and _sources(node):
+        node = nodes[_sources(node)[0]]
+    if isinstance(node, Matrix):
+        return node.activation == "relu"
+    return isinstance(node, Digital) and _name(node) in ("relu", "relu_")
 
 
 def _values(node: Digital, shapes: Mapping[str, tuple[int, ...]]) -> int:

@@ -57,9 +57,8 @@ def make_timeline(
     for layer in ["", *(node.name for node in graph.matrices)]:
         ready = max((done[name] for name in needs.get(layer, ())), default=done.get("", 0.0))
         if layer in works:
-            for step in placement.schedule:
-                if step.layer == layer:
-                    spans += _run_step(placement, works[layer], step, table, resources, ready)
+            for step in works[layer].steps:
+                spans += _run_step(placement, works[layer], step, table, resources, ready)
         ready = max((span.stop for span in spans if span.layer == layer), default=ready)
         start, stop = resources.take("digital", ready, operations.get(layer, 0.0) / rate if rate else 0.0)
         done[layer] = stop
@@ -77,10 +76,10 @@ def _run_step(
     ready: float,
 ) -> list[Span]:
     bandwidth = placement.system.link.bandwidth or table.timing.link_bandwidth
-    byte = 8 * work.share / bandwidth if bandwidth else 0.0
-    came = resources.take(("link", step.chip), ready, step.bytes_in * byte)
+    coming, leaving = (bits / bandwidth if bandwidth else 0.0 for bits in work.link_bits(step))
+    came = resources.take(("link", step.chip), ready, coming)
     multiplied = _multiply(placement, work, step, table, resources, came[1])
-    left = resources.take(("link", step.chip), multiplied[1], step.bytes_out * byte)
+    left = resources.take(("link", step.chip), multiplied[1], leaving)
     named = (("link", came), ("macro", multiplied), ("link", left))
     return [Span(step.layer, step.chip, name, *times) for name, times in named if times[1] > times[0]]
 
