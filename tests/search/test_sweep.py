@@ -190,3 +190,11 @@ def test_bad_input_is_refused_before_any_work(tmp_path, change, word):
 def test_a_budget_of_nothing_is_refused():
     with pytest.raises(SearchError, match="points, seconds or cost"):
         Budget()
+
+
+def test_a_summary_says_why_points_failed():
+    def objective(values):
+        return 1 / 0 if values["x"] > 2 else values["x"]
+
+    study = sweep(objective, {"x": Int(1, 5)}, {"y": "minimise"}, sampler="grid")
+    assert "  3 failed: ZeroDivisionError: division by zero" in study.summary().splitlines()

@@ -26,6 +26,7 @@ from crossloom.search.importance import measure_importance
 from crossloom.search.outcome import Point
 from crossloom.search.space import Space
 
+_MOST_REASONS = 3
 _MOST_LINES = 12
 
 
@@ -116,7 +117,7 @@ class Study(Artefact):
         shown = self.front if len(self.goals) > 1 else tuple(p for p in (self.best,) if p)
         lines = [f"  {_line(point, self.goals)}" for point in shown[:_MOST_LINES]]
         more = [f"  and {len(shown) - _MOST_LINES} more on the front"] if len(shown) > _MOST_LINES else []
-        return "\n".join(head + lines + more)
+        return "\n".join(head + _reasons(self.points) + lines + more)
 
     @cached_property
     def _losses(self) -> np.ndarray:
@@ -139,6 +140,12 @@ class Study(Artefact):
             if name not in self.goals:
                 raise SearchError(f"there is no goal {name!r}; {did_you_mean(name, list(self.goals))}")
         return check_reference(self.goals, reference)
+
+
+def _reasons(points: tuple[Point, ...]) -> list[str]:
+    """The commonest of the last lines of failed points' tracebacks."""
+    last = Counter(point.failure.strip().splitlines()[-1] for point in points if point.failure)
+    return [f"  {count} failed: {reason:.200}" for reason, count in last.most_common(_MOST_REASONS)]
 
 
 def _line(point: Point, goals: Mapping[str, Goal]) -> str:
