@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
+from math import isfinite, nan
 from pathlib import Path
 from typing import Self
 
@@ -58,8 +59,8 @@ class Study(Artefact):
 
     @cached_property
     def done(self) -> tuple[Point, ...]:
-        """The points of full fidelity that are done."""
-        return tuple(point for point in self.points if point.state == "done" and point.fidelity >= 1)
+        """The points of full fidelity that are done, with a finite figure for every goal."""
+        return tuple(p for p in self.points if p.state == "done" and p.fidelity >= 1 and self._is_whole(p))
 
     @property
     def best(self) -> Point | None:
@@ -91,9 +92,9 @@ class Study(Artefact):
         ended = [point for point in self.points if point.state in ("done", "failed")]
         costs = accumulate(point.cost for point in ended)
         reached = iter(self._reached(reference))
-        best, found = None, []
+        best, found, counted = None, [], {point.number for point in self.done}
         for point, cost in zip(ended, costs, strict=True):
-            best = next(reached) if point.state == "done" and point.fidelity >= 1 else best
+            best = next(reached) if point.number in counted else best
             found.append((cost, best))
         return tuple(found)
 
@@ -119,6 +120,10 @@ class Study(Artefact):
         more = [f"  and {len(shown) - _MOST_LINES} more on the front"] if len(shown) > _MOST_LINES else []
         return "\n".join(head + _reasons(self.points) + lines + more)
 
+    def _is_whole(self, point: Point) -> bool:
+        values = {} if point.outcome is None else point.outcome.values
+        return all(isfinite(values.get(goal, nan)) for goal in self.goals)
+
     @cached_property
     def _losses(self) -> np.ndarray:
         return losses_of(self.goals, self.done)
@@ -143,9 +148,9 @@ class Study(Artefact):
 
 
 def _reasons(points: tuple[Point, ...]) -> list[str]:
-    """The commonest of the last lines of failed points' tracebacks."""
-    last = Counter(point.failure.strip().splitlines()[-1] for point in points if point.failure)
-    return [f"  {count} failed: {reason:.200}" for reason, count in last.most_common(_MOST_REASONS)]
+    """What points failed of most."""
+    reasons = Counter(point.reason for point in points if point.state == "failed")
+    return [f"  {count} failed: {reason:.200}" for reason, count in reasons.most_common(_MOST_REASONS)]
 
 
 def _line(point: Point, goals: Mapping[str, Goal]) -> str:
