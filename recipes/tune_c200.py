@@ -27,15 +27,19 @@ from tuning_networks import CASES, SYSTEM, Case
 
 import crossloom as xl
 from crossloom.mapping import MappedGraph
-from crossloom.search.tuning import MappingChoice, plan_mapping, tune_in_two_stages
+from crossloom.search.tuning import (
+    MappingChoice,
+    choose_reference,
+    plan_mapping,
+    tune_exhaustively,
+    tune_in_two_stages,
+)
 from crossloom.spec import Wires
 
 GAIN_ERROR = 0.03  # assumed: standard deviation over converters
 VARIATION = 0.02  # assumed: share by which all cells of a chip settle away from their targets
 WIRES = Wires(0.2, 0.2)  # assumed: ohm between neighbouring cells, along rows and columns
-FIXED_TIME = (
-    10.0  # best for the check layer of the design notes: one register for all layers, for want of a rule
-)
+FIXED_TIME = 10.0  # one register for all layers, for want of a rule: best for the published check's layer
 PUBLISHED_EVALUATIONS = 20_000  # 100 individuals for 200 generations
 ALL = ("integration_time", "offset", "gain")
 SHARED = {"num_samples": 64, "held_out": 0.25}
@@ -97,7 +101,10 @@ class Level:
 
     def _mapping(self) -> MappingChoice:
         """Stage 1, once for all chips."""
-        path = self.options.output / f"{self.options.model}-{self.level:g}-mapping.xloom"
+        path = (
+            self.options.output
+            / f"{self.options.model}-{self.options.training_seed}-{self.level:g}-mapping.xloom"
+        )
 
         def choose() -> dict:
             nominal = xl.attach(self.placement, xl.simulate(self.placement.system))
@@ -170,14 +177,21 @@ class Level:
 
     def _exhaustive(self, seed: int, rule: "_Once") -> dict[str, dict]:
         """Every register of every layer: as mapped at first, and with the mapping and the lines of both stages."""
-        times = xl.Exhaustive(**SHARED)
-        lines = xl.Exhaustive(knobs=ALL, **SHARED)
-        mapped = _Once(lambda: self.programmed(self.mapping.placement, seed))
+        times = xl.Exhaustive(num_rounds=2, **SHARED)
+        lines = xl.Exhaustive(knobs=ALL, num_rounds=2, **SHARED)
+
+        def search_all() -> dict:
+            mapped = self.programmed(self.mapping.placement, seed)
+            reference = choose_reference(
+                rule(), self.case.tuning, lines
+            )  # as in stage 2: of the rule's times
+            return self._told(tune_exhaustively(mapped, self.case.tuning, lines, reference))
+
         return {
             "exhaustive_registers": self.known(
                 seed, "exhaustive registers", lambda: self._tuned(rule(), times)
             ),
-            "exhaustive_all": self.known(seed, "exhaustive all", lambda: self._tuned(mapped(), lines)),
+            "exhaustive_all": self.known(seed, "exhaustive all", search_all),
         }
 
     def _genetic(self, seed: int, rule: "_Once") -> dict[str, dict]:
@@ -260,7 +274,7 @@ def main() -> None:
     torch.set_num_threads(1)
     options.output.mkdir(parents=True, exist_ok=True)
     case = CASES[options.model](options.output, options.data, options.images, options.training_seed)
-    store = Store(options.output / f"{options.model}.json")
+    store = Store(options.output / f"{options.model}-{options.training_seed}.json")
     levels = {}
     for level in options.levels:
         work = Level(case, level, options, store)
@@ -294,9 +308,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of the first set of chips")
     parser.add_argument("--training-seed", type=int, default=0)
     parser.add_argument("--levels", type=float, nargs="+", default=[0.06, 0.1])
-    parser.add_argument("--exhaustive", type=int, default=10, help="chips that are searched exhaustively too")
+    parser.add_argument("--exhaustive", type=int, default=3, help="chips that are searched exhaustively too")
     parser.add_argument("--genetic", type=int, default=1, help="chips that the genetic search runs on")
-    parser.add_argument("--genetic-points", type=int, nargs="+", default=[400, 1000])
+    parser.add_argument("--genetic-points", type=int, nargs="+", default=[100])
     parser.add_argument("--output", type=Path, default=Path("out/tune"))
     return parser.parse_args()
 

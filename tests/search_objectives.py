@@ -35,6 +35,18 @@ def deadly(values):
     return values["n"]
 
 
+def survived_by_a_child(values, path):
+    """The first worker is killed, and a child of it lives on for a minute."""
+    if not Path(path).exists():
+        child = os.fork()
+        if child == 0:
+            time.sleep(60.0)
+            os._exit(0)
+        Path(path).write_text(str(child))
+        os.kill(os.getpid(), signal.SIGKILL)
+    return values["n"]
+
+
 def unsendable(values):
     return {"loss": lambda: None} if values["n"] == 1 else values["n"]
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,13 @@ def test_a_space_that_cannot_be_is_refused_before_any_work(refused, space, calls
         ('"random"', '"randon"', "did you mean random"),
         ('"random"', '{kind = "sobol", points = 3}', "sampler.points is no choice of sobol"),
         ('"random"', "{}", "kind is missing"),
+        (
+            '"random"',
+            '{kind = "tpe", num_initial = "many"}',
+            "sampler.num_initial: Input should be a valid integer",
+        ),
+        ('"random"', '{kind = "continuous_fidelity", lowest = 2.0}', "lowest fidelity wants to be in (0, 1]"),
+        ('"random"', '{kind = "continuous_fidelity", exact = ["acuracy"]}', "did you mean accuracy"),
         ("points = 4", "point = 4", "did you mean points"),
         ("points = 4", "", "wants points, seconds or cost"),
         ("make_net", "make_text", "returns an nn.Module"),
@@ -200,12 +208,36 @@ def test_a_store_of_another_search_is_left_alone(crossloom, space, calls) -> Non
     assert Path("space.sqlite").read_bytes()[:16] == kept[:16]
 
 
+def test_a_file_that_has_changed_makes_another_search(crossloom, space, calls) -> None:
+    """The system is a file of the user's own, whose name stays as it is."""
+    path, system = space(), Path("mine.toml")
+    path.write_text(path.read_text().replace('"tsinghua_c200"', '"mine.toml"'))
+    system.write_text(files("crossloom.spec").joinpath("presets", "tsinghua_c200.toml").read_text())
+    assert crossloom("sweep", path).code == 0
+    assert crossloom("sweep", path).code == 0
+    system.write_text(f"{system.read_text()}\n# an afterthought\n")
+    answer = crossloom("sweep", path)
+    assert answer.code == 2
+    assert "holds another study 'space'" in answer.err
+
+
 def test_what_is_shown_must_be_there(refused) -> None:
     assert "absent.sqlite" in refused("sweep", "--show", "absent.sqlite")
     assert "absent.xloom" in refused("sweep", "--show", "absent.xloom")
     assert "there is no file absent.toml" in refused("sweep", "absent.toml")
     Path("other.sqlite").write_text("no store")
     assert "other.sqlite" in refused("sweep", "--show", "other.sqlite")
+
+
+def test_a_search_at_continuous_fidelity_answers_fewer_images_first(crossloom, space) -> None:
+    path = space("chips = 1")
+    sampler = '{kind = "continuous_fidelity", lowest = 0.25, levels = [0.25, 0.5]}'
+    path.write_text(path.read_text().replace('"random"', sampler).replace("images = 16", "images = 64"))
+    answer = crossloom("sweep", path, "--points", 2, "-o", "space.xloom")
+    assert answer.code == 0, answer.err
+    first, second = Study.load("space.xloom").points
+    assert (first.fidelity, second.fidelity) == (0.25, 0.5)
+    assert (16 * first.outcome.values["accuracy"]).is_integer()
 
 
 @pytest.mark.slow

@@ -37,7 +37,8 @@ def test_the_report_says_what_every_layer_gained(tuned: Path) -> None:
 
 
 def test_samples_to_tune_with_come_from_train_and_those_to_judge_by_from_test(tiny: Path) -> None:
-    dataset = load_tuning(str(tiny), None, 10, 6)
+    dataset, number = load_tuning(str(tiny), None, 10, 6)
+    assert number == 10
     wanted = [
         np.load(tiny / f"{split}.npz")["inputs"][:number] for split, number in (("train", 10), ("test", 6))
     ]
@@ -49,8 +50,24 @@ def test_samples_to_tune_with_come_from_train_and_those_to_judge_by_from_test(ti
 def test_without_a_train_split_a_note_says_what_is_taken(
     tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert len(load_tuning(str(tiny / "test.npz"), None, 10, 6)) == 16
+    dataset, number = load_tuning(str(tiny / "test.npz"), None, 10, 6)
+    assert (len(dataset), number) == (16, 10)
     assert "no train split" in capsys.readouterr().err
+
+
+def test_too_few_samples_are_shared_out_as_was_asked_for(tiny: Path) -> None:
+    """A train split of 12 gives 12, though 64 were asked for, and none of the test split is tuned with; a test split of
+    20 alone is parted like 30 and 10."""
+    with np.load(tiny / "train.npz") as train:
+        np.savez("short.npz", **{name: values[:20] for name, values in train.items()})
+    dataset, number = load_tuning("short.npz", None, 30, 10)
+    assert (len(dataset), number) == (20, 15)
+    Path("data").mkdir()
+    for split, size in (("train", 12), ("test", 20)):
+        with np.load(tiny / f"{split}.npz") as part:
+            np.savez(f"data/{split}.npz", **{name: values[:size] for name, values in part.items()})
+    dataset, number = load_tuning("data", None, 64, 16)
+    assert (len(dataset), number) == (28, 12)
 
 
 @pytest.mark.slow

@@ -256,3 +256,40 @@ def test_a_missing_voltage_is_said():
     report = estimate(place_graph(graph, inputs, load_system("neurram")), None, inputs)
     assert energy_of(report, "cells") == 0
     assert any("no read voltage" in note for note in report.notes)
+
+
+def test_cells_of_no_conductance_take_nothing_and_nothing_is_missing():
+    report = estimate(
+        place_graph(linear_graph(torch.zeros(3, 4)), normal(5, 4), round_system()), round_table()
+    )
+    assert energy_of(report, "cells") == 0
+    assert not any("read voltage" in note for note in report.notes)
+
+
+def test_pulses_of_heavy_cycles_that_repeat_are_counted_as_often():
+    # 3 cycles of weights 1, 2 and 4, converted once: 7 integrations
+    plain = estimate(round_placement(), round_table(), INPUTS)
+    joined = estimate(round_placement(), round_table(timing={"cycles_per_conversion": 3}), INPUTS)
+    for component in ("cells", "dac", "integrator"):
+        assert energy_of(joined, component) == pytest.approx(7 / 3 * energy_of(plain, component))
+    assert energy_of(joined, "adc") == pytest.approx(energy_of(plain, "adc") / 3)
+
+
+@pytest.mark.parametrize("num_chips", [1, 2])
+def test_copies_that_take_turns_share_links_only_where_they_have_their_own(num_chips):
+    placement = place_graph(
+        linear_graph(normal(4, 4)),
+        normal(6, 4),
+        round_system(**{"num_chips": num_chips, "chip.core.num_macros": 2 // num_chips}),
+        MappingConfig(copies=2, integration_time=10),
+        placement=PlacementConfig(keep_copies_apart=True),
+    )
+    table = round_table(timing={"link_bandwidth": 1e3})  # the busiest by far
+    averaged, shared = (
+        estimate(placement, table, normal(6, 4), copies_take_turns=turns) for turns in (False, True)
+    )
+    # a sample: 16 bits in and 4 sums of 32 bits out, of every copy; copies on one chip hear the same inputs
+    bits = {"averaged": {1: 16 + 256, 2: 2 * 16 + 256}[num_chips], "shared": 16 + 128}
+    for name, report in (("averaged", averaged), ("shared", shared)):
+        assert sum(part.count for part in report.parts if part.component == "link") == bits[name]
+        assert report.interval == pytest.approx(bits[name] / num_chips / 1e3)

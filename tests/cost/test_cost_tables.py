@@ -7,13 +7,13 @@ from small_costs_of_parts import INPUTS, round_placement, round_system, round_ta
 
 import crossloom as xl
 from crossloom.backends import SimulatedBackend
-from crossloom.cost import Amount, ComponentTable, account, estimate, list_tables, load_table
+from crossloom.cost import COMPONENTS, Amount, ComponentTable, account, estimate, list_tables, load_table
 from crossloom.errors import ConfigError, DataError, SpecError
 from crossloom.programming import program
 from crossloom.runtime import run
 from crossloom.spec import load_system
-from flows import normal, place_graph
-from small_graphs import chain_graph
+from flows import MACRO, normal, place_graph
+from small_graphs import chain_graph, diamond_graph
 
 OWN = """
 name = "mine"
@@ -29,6 +29,8 @@ component = "dac"
 action = "drive"
 energy = 1e-12
 """
+
+EXTRA = {"action": "cycle", "energy": 1e-9}
 
 
 def write(tmp_path, text: str):
@@ -110,6 +112,12 @@ def test_a_system_without_a_table_takes_the_generic_one_and_says_so():
             r"is called 'genric'; did you mean gen",
         ),
         (('"walden"', '"flash"'), r"adc: .*'flash'.*walden"),
+        (('kind = "walden"', ""), r"ComponentTable: adc.kind is missing"),
+        (
+            ("energy = 1e-12", "energy = true"),
+            r"parts.driver.energy: need a number, or \{ typical = .*got True",
+        ),
+        (("65e-9", "65"), r"node: Input should be less than 0.0001, got 65"),
     ],
 )
 def test_what_is_wrong_in_a_table_is_said_in_one_line(tmp_path, change, message):
@@ -144,6 +152,9 @@ def test_wrong_arguments_are_refused_before_any_work():
         estimate(placement, None, INPUTS[:0])
     with pytest.raises(DataError, match="inputs must be a tensor, or a tuple of tensors, got list"):
         estimate(placement, None, [1.0])
+    two = place_graph(diamond_graph(normal(4, 2), normal(4, 3)), (INPUTS, normal(2, 3)), load_system("ideal"))
+    with pytest.raises(DataError, match=r"same number of samples, got \[2, 1\]"):
+        estimate(two, None, (INPUTS, normal(1, 3)))
     with pytest.raises(DataError):
         estimate(placement, None, normal(3, 5))
 
@@ -182,3 +193,70 @@ def test_a_table_travels_as_toml_and_back():
     plain = load_table("isaac").model_dump(exclude_none=True)
     assert ComponentTable.parse(plain) == load_table("isaac")
     assert tomllib.loads(OWN)["name"] == "mine"
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_no_energy_of_a_table_is_lost(component):
+    parts = {**round_table().model_dump()["parts"], "extra": EXTRA | {"component": component}}
+    energies = {
+        name: estimate(round_placement(), table, INPUTS).energy_by_component.get(component, 0.0)
+        for name, table in (("without", round_table()), ("with", round_table(parts=parts)))
+    }
+    if component == "integrator":  # what the table says takes the place of C V²
+        energies["without"] = 0.0
+    assert energies["with"] - energies["without"] == pytest.approx(3e-9)  # 3 cycles a sample
+
+
+def test_an_integrator_of_a_fallback_takes_what_the_system_says():
+    parts = {"extra": EXTRA | {"component": "integrator", "is_fallback": True}}
+    report = estimate(round_placement(), round_table(parts=parts), INPUTS)
+    assert report.energy_by_component["integrator"] == pytest.approx(6e-12)  # 6 times 1 pF (1 V)²
+    with pytest.raises(SpecError, match="is_fallback is for integrators alone"):
+        round_table(parts={"extra": EXTRA | {"component": "dac", "is_fallback": True}})
+
+
+def test_what_the_system_says_of_its_links_comes_before_the_table():
+    system = round_system(link={"energy_per_bit": 5e-11})
+    report = estimate(round_placement(system), round_table(), INPUTS)
+    assert report.energy_by_component["link"] == pytest.approx(72 * 5e-11)
+
+
+def test_a_table_is_based_on_the_file_beside_it(tmp_path):
+    base = OWN.replace('"mine"', '"base"')
+    (tmp_path / "base.toml").write_text(base, "utf-8")
+    path = write(tmp_path, 'name = "mine"\ndescription = ""\nnode = 65e-9\nbased_on = "base.toml"\n')
+    assert load_table(path).parts["driver"].energy.typical == 1e-12
+    (tmp_path / "base.toml").write_text(
+        base.replace("node = 65e-9", f'node = 65e-9\nbased_on = "../{tmp_path.name}/mine.toml"')
+    )
+    with pytest.raises(SpecError, match="based_on goes in a circle"):
+        load_table(path)
+
+
+def test_times_that_nobody_knows_are_said(tmp_path):
+    placement = place_graph(chain_graph(normal(6, 8)), normal(5, 8), load_system("neurram"))
+    notes = estimate(placement, write(tmp_path, OWN)).notes
+    assert "no time of a read is known: it takes none here" in notes
+    assert "no time of a conversion is known: it takes none here" in notes
+
+
+def test_results_of_the_same_layers_in_other_tiles_are_refused():
+    inputs, graph = normal(5, 40), chain_graph(normal(6, 40), normal(3, 6))
+    chips = {}
+    for rows in (64, 16):
+        system = load_system("ideal", {f"{MACRO}.crossbar.num_rows": rows})
+        chips[rows] = program(place_graph(graph, inputs, system), SimulatedBackend(system))
+    result = run(chips[64], inputs)
+    assert account(chips[64], result, round_table()).num_samples == 5
+    with pytest.raises(
+        DataError, match="counted layer1 in other tiles or with other inputs than these chips"
+    ):
+        account(chips[16], result, round_table())
+
+
+def test_a_run_that_stopped_early_tells_no_samples_cost():
+    inputs = normal(5, 8)
+    placement = place_graph(chain_graph(normal(6, 8), normal(3, 6)), inputs, load_system("ideal"))
+    chips = program(placement, SimulatedBackend(placement.system))
+    with pytest.raises(DataError, match="this run stopped before layer2"):
+        account(chips, run(chips, inputs, stop_at="layer1"), round_table())

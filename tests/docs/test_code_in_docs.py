@@ -18,6 +18,7 @@ PAGES = [
     "docs/training.md",
     "docs/tuning.md",
     "docs/sweeps.md",
+    "docs/design_space.md",
     "docs/costs.md",
     "docs/resna.md",
 ]

@@ -51,4 +51,6 @@ def test_replicated_chips_answer_as_before(placement):
 
 def test_without_times_nothing_is_slow():
     with pytest.raises(xl.ConfigError, match="no time of an MVM"):
-        xl.replicate(chain_placement(), xl.ComponentTable(name="bare", description="nothing known", node=1e-7))
+        xl.replicate(
+            chain_placement(), xl.ComponentTable(name="bare", description="nothing known", node=1e-7)
+        )

@@ -81,6 +81,7 @@ def test_a_resolution_thins_a_grid_and_keeps_its_ends():
         (lambda: Choice(["a", "b", "a"]), "'a' comes twice"),
         (lambda: Choice("ab"), "options"),
         (lambda: Int(1.5, 3), "low"),
+        (lambda: Float(0.0, 1.0, step=1e-320), "leave step out"),
     ],
 )
 def test_a_knob_that_cannot_be_is_refused_in_one_line(make, word):

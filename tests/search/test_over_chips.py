@@ -1,5 +1,6 @@
 """Objectives over chips: mean and standard error."""
 
+from functools import partial
 from statistics import fmean, stdev
 
 import pytest
@@ -30,6 +31,19 @@ def test_costs_add_and_the_fidelity_is_passed_on():
 
     outcome = over_chips(costly, 3)({}, 0.5)
     assert (outcome.values["y"], outcome.cost) == (0.5, 15.0)
+
+
+def test_settings_of_an_objective_over_chips_are_no_fidelity():
+    def judge(values, seed, settings):
+        return {"y": float(settings)}
+
+    def keyword(values, seed, *, scale=2.0):
+        return {"y": scale}
+
+    for objective, value in ((partial(judge, settings=3), 3.0), (keyword, 2.0)):
+        chips = over_chips(objective, 2)
+        assert chips({}, 0.5).values["y"] == value
+        assert not chips.takes_fidelity
 
 
 def test_a_front_carries_error_bars():

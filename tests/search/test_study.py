@@ -136,3 +136,21 @@ def test_a_study_without_points_says_so():
 def test_goals_that_are_none_are_refused(goals):
     with pytest.raises(SearchError, match=r"goals|maximise or minimise"):
         Study("s", SPACE, goals, ())
+
+
+def test_figures_that_are_no_numbers_are_no_results():
+    values = [{"loss": float("nan")}, {"loss": 2.0}, {"other": 1.0}]
+    points = tuple(Point(i, {"x": 0.1 * i}, outcome=Outcome(each)) for i, each in enumerate(values))
+    study = Study("s", Space({"x": Float(0, 1)}), {"loss": "minimise"}, points)
+    assert study.best.number == 1
+    assert [value for _, value in study.trajectory] == [None, 2.0, 2.0]
+
+
+def test_the_reason_of_a_failure_is_what_was_raised_not_the_last_line_of_its_message():
+    failure = 'Traceback:\n  File "a.py", line 3, in f\n    g()\nValueError: 2 errors\n- one\n- two\n'
+    assert Point(0, {}, state="failed", failure=failure).reason == "ValueError: 2 errors"
+    assert (
+        Point(0, {}, state="failed", failure="the objective returned nan").reason
+        == "the objective returned nan"
+    )
+    assert Point(0, {}, state="failed", failure=" \n").reason == "no reason is known"

@@ -1,12 +1,26 @@
 """`sweep`: failures stay single, budgets hold, Ctrl-C loses nothing, and bad input is refused before any work."""
 
 import math
+import sys
+from functools import partial
 
 import pytest
 
 import search_objectives as objectives
 from crossloom.errors import ConfigError, SearchError
-from crossloom.search import Budget, Choice, Float, Genetic, Grid, Int, Outcome, Study, sweep
+from crossloom.search import (
+    Budget,
+    Choice,
+    ContinuousFidelity,
+    Float,
+    Genetic,
+    Grid,
+    Int,
+    Outcome,
+    Processes,
+    Study,
+    sweep,
+)
 
 X = {"x": Float(0.0, 10.0)}
 N = {"n": Int(1, 8)}
@@ -35,6 +49,71 @@ def test_a_point_that_fails_is_kept_with_its_reason_and_the_rest_goes_on(bad):
         assert 'raise RuntimeError("no such chip")' in failure
     else:
         assert failure == f"the objective returned {bad} as loss; wanted a finite number"
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        (lambda: 10**400, "wanted a number"),
+        ([1.0, 2.0], "wanted a number"),
+        (lambda: Outcome(0.5), "figures by name"),
+        (lambda: sys.exit(0), "SystemExit: 0"),
+        (lambda: {"loss": 1.0, "other": math.nan}, "as other"),
+        (Outcome({"loss": 1.0}, {"loss": -0.1}), "below zero"),
+        (Outcome({"loss": 1.0}, cost=-1.0), "below zero"),
+    ],
+)
+def test_whatever_one_point_returns_the_others_go_on(tmp_path, answer, word):
+    def objective(values):
+        if values["n"] != 2:
+            return 1.0
+        return answer() if callable(answer) else answer
+
+    study = sweep(objective, N, LOSS, sampler="grid", store=tmp_path / "s.db")
+    assert [point.state for point in study.points] == ["done", "failed"] + ["done"] * 6
+    assert word in study.points[1].failure
+
+
+def test_a_traceback_of_any_length_and_of_any_characters_is_kept(tmp_path):
+    def objective(values):
+        if values["n"] == 2:
+            raise ValueError("begin " + "x" * 10**6 + " \ud800 \0 end")
+        return 1.0
+
+    study = sweep(objective, N, LOSS, sampler="grid", store=tmp_path / "s.db")
+    failure = study.points[1].failure
+    assert len(failure) < 50_000
+    assert "ValueError: begin" in failure
+    assert "characters are left out" in failure
+    assert failure.rstrip().endswith("\\ud800 \\0 end")
+    assert Study.from_store(tmp_path / "s.db") == study
+
+
+def test_a_fidelity_goes_to_the_parameter_of_that_name_or_to_a_second_one_that_must_be_given():
+    def by_name(values, verbose=False, *, fidelity=1.0):
+        return 1.0 + verbose + fidelity
+
+    def by_place(values, share):
+        return 1.0 + share
+
+    for objective in (by_name, by_place):
+        study = sweep(objective, X, LOSS, sampler=ContinuousFidelity(lowest=0.25), budget=1)
+        assert [(p.fidelity, p.outcome.values["loss"]) for p in study.points] == [(0.25, 1.25)]
+
+
+def test_an_objective_without_fidelity_is_not_asked_for_one(tmp_path):
+    """A second parameter with a default is a setting, and one that is bound stays as it is."""
+
+    def with_setting(values, steps=7):
+        return steps
+
+    def bound(values, fidelity):
+        return fidelity
+
+    for objective, loss in ((with_setting, 7.0), (partial(bound, fidelity=0.5), 0.5)):
+        assert sweep(objective, X, LOSS, sampler="random", budget=1).best.outcome.values["loss"] == loss
+        with pytest.raises(SearchError, match=r"fidelity of 0\.25, which the objective does not take"):
+            sweep(objective, X, LOSS, sampler=ContinuousFidelity(lowest=0.25), budget=1)
 
 
 def test_failed_points_are_run_again_only_when_asked(tmp_path):
@@ -125,6 +204,18 @@ def test_a_budget_of_seconds_counts_over_calls(tmp_path, monkeypatch):
     assert len(sweep(objective, X, LOSS, budget=Budget(seconds=6.0), **call).points) == 6
 
 
+def test_a_budget_of_seconds_holds_without_a_store(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("crossloom.search.session.time.monotonic", lambda: now[0])
+
+    def objective(values):
+        now[0] += 1.0
+        assert now[0] < 10.0
+        return values["x"]
+
+    assert len(sweep(objective, X, LOSS, sampler="random", budget=Budget(seconds=3.5)).points) == 4
+
+
 def test_figures_that_are_no_goals_are_kept_too():
     study = sweep(objectives.two_goals, X, LOSS, sampler="random", budget=2)
     assert set(study.points[0].outcome.values) == {"loss", "size"}
@@ -166,6 +257,11 @@ def test_goals_that_go_missing_later_fail_single_points():
     [
         ({"goals": {"loss": "less"}}, "maximise or minimise"),
         ({"goals": {}}, "wants goals"),
+        ({"goals": {"loss": ["maximise"]}}, "maximise or minimise"),
+        ({"objective": 3}, "wants a function"),
+        ({"sampler": Grid}, r"such as Tpe\(\)"),
+        ({"executor": Processes}, r"such as Processes\(\)"),
+        ({"space": {"n": Int(1, 10**8)}, "sampler": "grid"}, "grid of 100,000,000 values of n is too large"),
         ({"space": {}}, "at least one knob"),
         ({"sampler": "sobl"}, "no sampler is called 'sobl'; did you mean sobol"),
         ({"sampler": Grid()}, "needs a resolution"),
@@ -190,3 +286,11 @@ def test_bad_input_is_refused_before_any_work(tmp_path, change, word):
 def test_a_budget_of_nothing_is_refused():
     with pytest.raises(SearchError, match="points, seconds or cost"):
         Budget()
+
+
+def test_a_summary_says_why_points_failed():
+    def objective(values):
+        return 1 / 0 if values["x"] > 2 else values["x"]
+
+    study = sweep(objective, {"x": Int(1, 5)}, {"y": "minimise"}, sampler="grid")
+    assert "  3 failed: ZeroDivisionError: division by zero" in study.summary().splitlines()

@@ -82,3 +82,18 @@ def test_a_checkpoint_of_other_hardware_or_mapping_is_refused(system, config, tm
     other = convert_to_analog(model(), system, AnalogConfig(**config), data=data[0])
     with pytest.raises(ArtefactError, match="of another model"):
         train(other, data, TrainingConfig(epochs=2), folder=tmp_path)
+
+
+def test_a_list_of_batches_begins_with_its_first():
+    plain, batch = model(), normal(16, 8)
+    begun = convert_to_analog(plain, SYSTEM, data=[batch, 100 * batch])
+    alone = convert_to_analog(plain, SYSTEM, data=batch)
+    assert torch.equal(begun(batch), alone(batch))
+
+
+@pytest.mark.parametrize(
+    ("data", "got"), [([], "list"), ((), "none at all"), ({"x": 1}, "dict"), ([[1.0]], "list")]
+)
+def test_what_is_no_batch_is_refused(data, got):
+    with pytest.raises(DataError, match=f"need a tensor, .* got {got}"):
+        convert_to_analog(model(), SYSTEM, data=data)

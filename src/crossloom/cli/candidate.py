@@ -1,6 +1,5 @@
 """What one point of a search is worth: the model compiled, programmed, run and accounted for. Needs torch."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -52,7 +51,7 @@ def judge(values: Mapping[str, Any], fidelity: float = 1.0, *, settings: str) ->
 
     settings: of `SweepFile.settings`.
     """
-    return Candidate(SweepFile.parse(json.loads(settings)))(values, fidelity)
+    return Candidate(SweepFile.of_settings(settings))(values, fidelity)
 
 
 @dataclass(frozen=True)

@@ -78,10 +78,13 @@ def labels_for(
     return dataset.labels
 
 
-def load_tuning(data: str | None, normalize: str | None, num_samples: int, num_held_out: int) -> "Dataset":
-    """Samples to tune with, the first of the train split, and behind them those to judge by, of the test split.
+def load_tuning(
+    data: str | None, normalize: str | None, num_samples: int, num_held_out: int
+) -> "tuple[Dataset, int]":
+    """Samples to tune with, the first of the train split, and behind them those to judge by, of the test split; and how
+    many are to tune with.
 
-    Where there is no train split, both are of the test split, and a note says so.
+    Where there is no train split, both are of the test split, in proportion where it is too small, and a note says so.
     """
     import torch
 
@@ -93,11 +96,13 @@ def load_tuning(data: str | None, normalize: str | None, num_samples: int, num_h
             f"note: no train split; tuning and judging on samples of {dataset.name}, none of them for both",
             file=sys.stderr,
         )
-        return dataset
+        number = len(dataset) * num_samples // (num_samples + num_held_out)
+        return dataset, min(max(number, 1), len(dataset) - 1)
     parts = [
         load_samples(data, split, normalize, number)
         for split, number in (("train", num_samples), ("test", num_held_out))
     ]
     known = [part.labels for part in parts if part.labels is not None]
     labels = torch.cat(known) if len(known) == len(parts) else None
-    return replace(parts[0], inputs=torch.cat([part.inputs for part in parts]), labels=labels)
+    joined = replace(parts[0], inputs=torch.cat([part.inputs for part in parts]), labels=labels)
+    return joined, len(parts[0])

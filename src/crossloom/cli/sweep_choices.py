@@ -1,6 +1,8 @@
 """From the tables of a search's file to its space and its sampler."""
 
-from typing import Any
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
 
 from crossloom.cli.sweep_file import SweepFile
 from crossloom.errors import ConfigError
@@ -36,4 +38,13 @@ def make_sampler(given: dict[str, Any]) -> Sampler:
     for name in choices:
         if name not in known:
             raise ConfigError(f"sampler.{name} is no choice of {given['kind']}; {did_you_mean(name, known)}")
-    return kind(**choices)
+    types = get_type_hints(kind)
+    return kind(**{name: _as_typed(name, value, types[name]) for name, value in choices.items()})
+
+
+def _as_typed(name: str, value: Any, wanted: Any) -> Any:
+    """A choice as the sampler has it: TOML's lists become tuples. ConfigError for what is of another type."""
+    try:
+        return TypeAdapter(wanted).validate_python(value)
+    except ValidationError as error:
+        raise ConfigError(f"sampler.{name}: {error.errors()[0]['msg']}, got {value!r}") from None

@@ -1,5 +1,7 @@
 """A search as a TOML file: model, system, data, knobs, goals, sampler, budget."""
 
+import hashlib
+import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -31,6 +33,7 @@ GOALS: dict[str, Way] = {
 """What a search may seek, and which way; all but the first two and the last two are of `crossloom cost`."""
 
 _NOT_SETTINGS = {"knobs", "name", "sampler", "budget", "workers", "executor", "store"}
+_DIGESTS = "digests"
 _HEADS = ("system", "quant", "mapping", "placement")
 _OF_KNOBS = frozenset(("kind", "low", "high", "log", "step", "options"))
 
@@ -100,8 +103,21 @@ class SweepFile(Config):
         return self
 
     def settings(self) -> str:
-        """All that a point's figures depend on besides its values, as JSON: a store tells searches apart by it."""
-        return self.model_dump_json(exclude=_NOT_SETTINGS, exclude_defaults=True)
+        """All that a point's figures depend on besides its values, as JSON: a store tells searches apart by it.
+
+        Files of model, system and table count by what they hold, data by its name alone.
+        """
+        fields = self.model_dump(mode="json", exclude=_NOT_SETTINGS, exclude_defaults=True)
+        paths = [Path(text) for text in (self.model, self.system, self.table) if text]
+        digests = {
+            str(path): hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in paths if path.is_file()
+        }
+        return json.dumps(fields | ({_DIGESTS: digests} if digests else {}))
+
+    @classmethod
+    def of_settings(cls, settings: str) -> Self:
+        """The file again, as far as figures depend on it."""
+        return cls.parse({name: value for name, value in json.loads(settings).items() if name != _DIGESTS})
 
     def make_system(self, values: Mapping[str, Any]) -> SystemSpec:
         """The system with what is fixed and with these knobs. SpecError when that cannot be."""

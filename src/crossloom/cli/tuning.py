@@ -73,8 +73,7 @@ def tune_chips(
     from crossloom.search.tuning import tune
 
     programmed = load_chips(chips)
-    dataset = load_tuning(data, normalize, samples, held_out)
-    number = min(samples, len(dataset) - 1)
+    dataset, number = load_tuning(data, normalize, samples, held_out)
     share = (len(dataset) - number) / len(dataset)
     result = tune(programmed, dataset, make_method(method, number, share, seconds, seed))
     if result.chips is None:

@@ -8,8 +8,9 @@ from crossloom.cost.making import Work, make_report
 from crossloom.cost.report import CostReport, ProgrammingCost
 from crossloom.cost.table import ComponentTable
 from crossloom.errors import ConfigError, DataError
+from crossloom.placement import Placement
 from crossloom.programming import LayerCorrection, ProgrammedChips, region_of
-from crossloom.runtime import RunResult
+from crossloom.runtime import RunResult, count_layer
 
 
 def account(chips: ProgrammedChips, result: RunResult, table: Table | None = None) -> CostReport:
@@ -75,7 +76,8 @@ def programming_cost(chips: ProgrammedChips, table: ComponentTable) -> Programmi
     if energy is None and volt is not None and report.write_time is not None:
         mapped = chips.placement.mapped
         energy = sum(
-            volt**2 * ((mapped.targets(mapped.tiles[tile.tile]) + tile.error) * tile.write_time).sum().item()
+            volt**2
+            * ((mapped.targets(mapped.tiles[tile.tile]) + tile.error) * tile.write_time.cpu()).sum().item()
             for tile in report.tiles
             if tile.write_time is not None
         )
@@ -83,7 +85,8 @@ def programming_cost(chips: ProgrammedChips, table: ComponentTable) -> Programmi
 
 
 def _check_fits(chips: ProgrammedChips, result: RunResult) -> None:
-    known = chips.placement.mapped.schemes
+    placement = chips.placement
+    known = placement.mapped.schemes
     foreign = [name for name in result.counts if name not in known]
     if foreign:
         raise DataError(
@@ -96,3 +99,26 @@ def _check_fits(chips: ProgrammedChips, result: RunResult) -> None:
             "this result kept no activity of its rows (it is older than that, or was told not to); run again with "
             "count_activity=True"
         )
+    other = [name for name in result.counts if not _counts_fit(placement, result, name)]
+    if other:
+        raise DataError(
+            f"this result counted {', '.join(other[:3])} in other tiles or with other inputs than these chips have; "
+            "give the result of these chips"
+        )
+    missing = [name for name in known if result.modes.get(name) == "chip" and name not in result.counts]
+    if missing:
+        raise DataError(
+            f"this run stopped before {', '.join(missing[:3])}, so that it tells no sample's cost; run again without "
+            "stop_at"
+        )
+
+
+def _counts_fit(placement: Placement, result: RunResult, name: str) -> bool:
+    """Whether so many vectors make this placement's layer do what was counted, and its activity is of these inputs."""
+    mapped, counts = placement.mapped, result.counts[name]
+    vectors = counts.num_mvms // len(mapped.tiles_of[name])
+    num_inputs = max(mapped.tiles[number].input_stop for number in mapped.tiles_of[name])
+    return (
+        counts == count_layer(placement, name, vectors, len(result.inputs[0]))
+        and len(result.activity[name].squares) == num_inputs
+    )

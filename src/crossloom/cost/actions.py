@@ -7,7 +7,7 @@ import torch
 from crossloom.cost.cells import CellReads, read_cells
 from crossloom.cost.clock import Clock, make_clock
 from crossloom.cost.table import Action, ComponentTable
-from crossloom.placement import Placement
+from crossloom.placement import Placement, Step
 from crossloom.programming import LayerCorrection
 from crossloom.runtime import ActionCounts, LayerActivity, input_format
 
@@ -29,7 +29,7 @@ class LayerWork:
     """A mapped layer of a placement, and what it was driven with.
 
     counts, activity: over `num_samples` samples, with every tile taking every vector.  conductances: S, [row, column],
-    by the number of the tile.
+    by the number of the tile.  share: of the vectors that each copy takes, 1 where all take all.
     """
 
     placement: Placement
@@ -49,6 +49,22 @@ class LayerWork:
     def num_vectors(self) -> float:
         """Input vectors per sample."""
         return self.counts.num_mvms / len(self.tiles) / self.num_samples
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of the schedule that are this layer's."""
+        return tuple(step for step in self.placement.schedule if step.layer == self.layer)
+
+    def link_bits(self, step: Step) -> tuple[float, float]:
+        """Bits per sample over the link of a step's chip: to it, and from it.
+
+        Copies on one chip take the same inputs once, whether all take all of them or each its share.
+        """
+        tiles = [self.placement.mapped.tiles[number] for number in step.tiles]
+        spans = {(tile.input_start, tile.input_stop) for tile in tiles}
+        copied = {(tile.input_start, tile.input_stop, tile.copy) for tile in tiles}
+        once, each = (sum(span[1] - span[0] for span in found) for found in (spans, copied))
+        return 8 * step.bytes_in * min(self.share * each / once, 1.0), 8 * step.bytes_out * self.share
 
     def integration_time(self, tile: int) -> float:
         """The readout's register for a tile."""
@@ -70,13 +86,13 @@ def layer_actions(work: LayerWork, table: ComponentTable) -> LayerActions:
         clock.num_conversions / clock.num_cycles,
     )
     found: dict[Action, float] = {
-        "drive": _drives(work) * each,
+        "drive": _drives(work) * repeats * each,
         "row_integration": counts.num_row_drives * repeats * each,
         "column_integration": counts.num_conversions * repeats * each,
         "conversion": counts.num_conversions * conversions * each,
         "cycle": counts.num_cycles * each,
         "mvm": counts.num_mvms * each,
-        "link_bit": 8 * (counts.bytes_in + counts.bytes_out) * each,
+        "link_bit": sum(sum(work.link_bits(step)) for step in work.steps),
         **_buffered(work),
         "operation": sum_operations(work),
     }

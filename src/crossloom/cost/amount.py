@@ -49,8 +49,11 @@ class Amount(Spec):
     @model_validator(mode="before")
     @classmethod
     def _a_bare_number_is_typical(cls, value: Any) -> Any:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return {"typical": value} if is_number else value
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return {"typical": value}
+        if not isinstance(value, dict | cls):
+            raise ValueError("need a number, or { typical = ..., low = ..., high = ... }")
+        return value
 
     @model_validator(mode="after")
     def _the_range_holds_the_number(self) -> Self:

@@ -28,13 +28,13 @@ def read_cells(work: LayerWork, table: ComponentTable, clock: Clock) -> CellRead
     """What the cells of a layer take for one sample.
 
     The energy of a row is V² t sum_j g_j times the sum of its squared input steps, so it is exact for every input,
-    without any cell or vector being looked at twice. Voltage lost along wires, and cells that are not ohmic, are not
-    counted.
+    without any cell or vector being looked at twice; where heavy cycles repeat, every pulse is taken to repeat as often
+    as the mean cycle does. Voltage lost along wires, and cells that are not ohmic, are not counted.
     """
     mapped, each = work.placement.mapped, work.share / work.num_samples
     rows = mapped.schemes[work.layer].rows_per_input
     repeats = clock.num_integrations / clock.num_cycles
-    count, driven, joule = 0.0, 0.0, 0.0
+    count, driven, joule, is_known = 0.0, 0.0, 0.0, True
     volt_per_step = clock.volt_per_step
     for number in work.tiles:
         tile = mapped.tiles[number]
@@ -43,14 +43,16 @@ def read_cells(work: LayerWork, table: ComponentTable, clock: Clock) -> CellRead
         count += rows * tile.num_columns * drives.sum().item()
         driven += rows * tile.num_columns * squares.sum().item()
         volt = work.correction.of(number).read_voltage or volt_per_step
-        if volt is not None:
+        seconds = clock.read_time(work.integration_time(number)) * repeats
+        if volt is None or not seconds:
+            is_known = False
+        else:
             along_rows = work.conductances[number].double().sum(1).view(-1, rows).sum(1)
-            seconds = clock.read_time(work.integration_time(number)) * repeats
             joule += volt**2 * seconds * (along_rows * squares.to(along_rows)).sum().item()
     if table.cells.read_energy is not None:
         energy = table.cells.read_energy.bounds.times(driven * repeats * each)
-    elif driven and not joule:
+    elif driven and not is_known:
         energy = None
     else:
         energy = Bounds(*[joule * each] * 3)
-    return CellReads(count * each, energy)
+    return CellReads(count * repeats * each, energy)

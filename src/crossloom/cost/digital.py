@@ -8,12 +8,13 @@ from crossloom.graph import (
     Digital,
     Graph,
     Input,
+    Matrix,
     Recurrence,
     matrices_of,
     measure_shapes,
     node_references,
 )
-from crossloom.mapping import MappedGraph, coverage, vectors_per_sample
+from crossloom.mapping import MappedGraph, coverage
 
 _FREE = frozenset(
     [
@@ -54,10 +55,12 @@ class DigitalWork:
     """Operations per sample of what runs outside crossbars.
 
     by_node: of digital nodes, and of matrices that stay digital, by name.  unknown: nodes that could not be counted.
+    num_operations: two per multiplication of products, on crossbars or not, as far as they are known.
     """
 
     by_node: Mapping[str, float]
     unknown: tuple[str, ...]
+    num_operations: int
 
 
 def digital_work(mapped: MappedGraph) -> DigitalWork:
@@ -69,7 +72,8 @@ def digital_work(mapped: MappedGraph) -> DigitalWork:
     shapes = measure_shapes(graph)
     first = graph.inputs[0].shape if graph.inputs else ()
     num_samples = (first[0] or 1) if first else 1
-    products = {row.name: row.macs for row in coverage(mapped) if row.where == "digital"}
+    rows = coverage(mapped)
+    products = {row.name: row.macs for row in rows if row.where == "digital"}
     by_node, unknown = {}, []
     for node in graph.nodes:
         if isinstance(node, Input):
@@ -90,13 +94,8 @@ def digital_work(mapped: MappedGraph) -> DigitalWork:
             by_node[node.name] = 2.0 * macs
         elif _name(node) not in _FREE:
             by_node[node.name] = _values(node, shapes) / num_samples
-    return DigitalWork({name: work for name, work in by_node.items() if work}, tuple(unknown))
-
-
-def num_operations(mapped: MappedGraph) -> int:
-    """Two per multiplication of a stored weight, for one sample."""
-    vectors = vectors_per_sample(mapped.quantized.graph)
-    return sum(2 * layer.weight.numel() * vectors[name] for name, layer in mapped.quantized.layers.items())
+    known = {name: work for name, work in by_node.items() if work}
+    return DigitalWork(known, tuple(unknown), sum(2 * (row.macs or 0) for row in rows))
 
 
 def owners(graph: Graph) -> Mapping[str, str]:
@@ -109,6 +108,17 @@ def owners(graph: Graph) -> Mapping[str, str]:
         found[node.name] = max(held or above, key=order.__getitem__, default="")
         found |= {name: name for name in held}
     return found
+
+
+def is_rectified(graph: Graph, name: str) -> bool:
+    """Whether the value of this node is that of a rectifier, in whatever layout."""
+    nodes = {node.name: node for node in graph.nodes}
+    node = nodes[name]
+    while isinstance(node, Digital) and _name(node) in _FREE and node_references(node):
+        node = nodes[node_references(node)[0]]
+    if isinstance(node, Matrix):
+        return node.activation == "relu"
+    return isinstance(node, Digital) and _name(node) in ("relu", "relu_")
 
 
 def _values(node: Digital, shapes: Mapping[str, tuple[int, ...]]) -> int:

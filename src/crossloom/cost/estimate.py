@@ -102,4 +102,6 @@ def _as_batch(inputs: object) -> tuple[torch.Tensor, ...]:
         raise DataError(f"inputs must be a tensor, or a tuple of tensors, got {type(inputs).__name__}")
     if not batch or not all(part.dim() and len(part) for part in batch):
         raise DataError("inputs are empty; give at least one sample, or None for the expected activity")
+    if len({len(part) for part in batch}) > 1:
+        raise DataError(f"inputs need the same number of samples, got {[len(part) for part in batch]}")
     return batch

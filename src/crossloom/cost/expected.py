@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import torch
 
+from crossloom.cost.digital import is_rectified
 from crossloom.graph import Interpreter, Matrix, check_inputs
 from crossloom.hardware import Codes, DenseCodes, WindowedCodes
 from crossloom.placement import Placement
@@ -49,7 +50,8 @@ def measured_activity(
 
 def assumed_activity(placement: Placement, vectors: Mapping[str, int]) -> dict[str, LayerActivity]:
     """What is expected where no inputs are given: codes of a normal distribution (its positive half where codes have
-    no sign) of the power that calibration data had, the same for all inputs; padding counts like anything else."""
+    no sign, a rectified one after a rectifier) of the power that calibration data had, the same for all inputs;
+    padding counts like anything else."""
     return {name: _assume(placement, name, vectors[name]) for name in placement.mapped.schemes}
 
 
@@ -59,18 +61,23 @@ def _assume(placement: Placement, name: str, num_vectors: int) -> LayerActivity:
     codes = torch.arange(layer.input_range[0], layer.input_range[1] + 1).float()
     each = ActivityMeter(input_format(placement, name), dac)
     each.add(DenseCodes(codes.unsqueeze(0), 1))
-    steps, shares = each.activity(), _code_shares(layer, codes)
-    rows = layer.weight[0].numel() * _groups(placement, name)
+    graph = placement.mapped.quantized.graph
+    node = next(node for node in graph.matrices if node.name == name)
+    steps, shares = each.activity(), _code_shares(layer, codes, is_rectified(graph, node.source))
+    rows = layer.weight[0].numel() * node.groups
     expected = ((shares * found).sum() * num_vectors for found in (steps.squares, steps.drives))
     return LayerActivity(*(value.expand(rows).clone() for value in expected))
 
 
-def _code_shares(layer: QuantizedLayer, codes: torch.Tensor) -> torch.Tensor:
+def _code_shares(layer: QuantizedLayer, codes: torch.Tensor, rectified: bool) -> torch.Tensor:
     """How often each code is expected, float64; the highest and the lowest take all that is beyond them."""
-    spread = max(layer.input_power, 1e-12) ** 0.5
+    power = max(layer.input_power, 1e-12)
+    spread = (2 * power if rectified else power) ** 0.5  # half of what is rectified is zero
     edges = (codes[:-1].double() + 0.5) / spread
     below = torch.special.ndtr(edges)
-    if not layer.input_is_signed:
+    if rectified:
+        below = below * (codes[:-1] >= 0)
+    elif not layer.input_is_signed:
         below = (2 * below - 1).clamp(min=0)
     ends = torch.cat([below.new_zeros(1), below, below.new_ones(1)])
     return ends.diff()
@@ -80,8 +87,3 @@ def _laid_out(node: Matrix, codes: torch.Tensor) -> Codes:
     if node.window is not None:
         return WindowedCodes(codes, len(codes), node.window)
     return DenseCodes(codes.reshape(-1, codes.shape[-1]), 1)
-
-
-def _groups(placement: Placement, name: str) -> int:
-    graph = placement.mapped.quantized.graph
-    return next(node.groups for node in graph.matrices if node.name == name)

@@ -2,6 +2,7 @@
 
 import tomllib
 from importlib.resources import files
+from os.path import normpath
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def load_table(table: str | Path) -> ComponentTable:
 
     Raises SpecError for an unknown name, a file that is no TOML, unknown fields and impossible values.
     """
-    return _complete(_read(table), ())
+    return _complete(_read(table), (normpath(table),))
 
 
 def table_for(system: str) -> ComponentTable:
@@ -37,12 +38,14 @@ def table_for(system: str) -> ComponentTable:
 
 
 def _complete(fields: dict[str, Any], above: tuple[str, ...]) -> ComponentTable:
+    """The table of these fields, the last of `above`, with what it is based on."""
     own = ComponentTable.parse(fields)
     if own.based_on is None:
         return own
-    if own.based_on in above:
-        raise SpecError(f"{own.name}: based_on goes in a circle: {' -> '.join((*above, own.based_on))}")
-    base = _complete(_read(own.based_on), (*above, own.based_on))
+    below = _beside(above[-1], own.based_on)
+    if below in above:
+        raise SpecError(f"{own.name}: based_on goes in a circle: {' -> '.join((*above, below))}")
+    base = _complete(_read(below), (*above, below))
     scaled = base.scaled(own.node, own.supply)
     law = f"{base.name}, scaled from {base.node * 1e9:g} to {own.node * 1e9:g} nm"
     sources = {path: f"{law}: {source}" for path, source in base.sources.items()}
@@ -58,6 +61,11 @@ def _complete(fields: dict[str, Any], above: tuple[str, ...]) -> ComponentTable:
             "notes": (*base.notes, *own.notes, *([note] if borrowed else [])),
         }
     )
+
+
+def _beside(table: str, other: str) -> str:
+    """What a table's `based_on` means: a name, or a file, relative to the table's own."""
+    return normpath(Path(table).parent / other) if other.endswith(".toml") else other
 
 
 def _read(table: str | Path) -> dict[str, Any]:

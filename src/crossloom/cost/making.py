@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from crossloom.cost.actions import LayerWork, layer_actions, sum_operations
-from crossloom.cost.digital import DigitalWork, digital_work, num_operations, owners
+from crossloom.cost.digital import DigitalWork, digital_work, owners
 from crossloom.cost.energies import parts_of
 from crossloom.cost.instances import areas_of, standing_power
 from crossloom.cost.peak import peak
@@ -36,7 +36,8 @@ class Work:
 def make_report(work: Work, table: ComponentTable) -> CostReport:
     """Energies, areas and times of what was done."""
     placement, system = work.placement, work.placement.system
-    parts, operations, notes = _layer_parts(work, table)
+    digital = digital_work(placement.mapped)
+    parts, operations, notes = _layer_parts(work, digital, table)
     spans, interval = make_timeline(placement, work.layers, operations, table)
     num_chips = len({address.chip for address in placement.macros})
     standing = standing_power(system, table, num_chips)
@@ -53,26 +54,25 @@ def make_report(work: Work, table: ComponentTable) -> CostReport:
         interval=interval,
         peak=peak(system, table, integration_time=sum(times) / len(times) if times else 1.0),
         programming=work.programming,
-        num_operations=num_operations(placement.mapped),
+        num_operations=digital.num_operations,
         notes=(*table.notes, *work.notes, *notes, *_missing(placement, table)),
     )
 
 
 def _layer_parts(
-    work: Work, table: ComponentTable
+    work: Work, digital: DigitalWork, table: ComponentTable
 ) -> tuple[list[PartCost], dict[str, float], tuple[str, ...]]:
     """The parts of all layers, the digital unit's operations by layer, and what could not be known."""
-    mapped, macro = work.placement.mapped, work.placement.system.macro
+    mapped, system = work.placement.mapped, work.placement.system
     found = {name: layer_actions(layer, table) for name, layer in work.layers.items()}
-    digital = digital_work(mapped)
     operations = operations_by_layer(work, digital)
     parts: list[PartCost] = []
     for name, number in operations.items():
         if name not in found:
-            parts += parts_of(name, _operations(number), 0.0, None, macro, table)
+            parts += parts_of(name, _operations(number), 0.0, None, system, table)
     for name, actions in found.items():
         counts: dict[Action, float] = {**actions.counts, **_operations(operations[name])}
-        parts += parts_of(name, counts, actions.cells.count, actions.cells.energy, macro, table)
+        parts += parts_of(name, counts, actions.cells.count, actions.cells.energy, system, table)
     notes = []
     if any(actions.cells.energy is None for actions in found.values()):
         notes.append("no read voltage, or no time of a read, is known: what the cells take is left out")
@@ -111,6 +111,10 @@ def _missing(placement: Placement, table: ComponentTable) -> tuple[str, ...]:
         notes.append("converters are ideal, of no number of bits: they take neither energy nor time here")
     elif table.adc is None:
         notes.append(f"{table.name} knows no converter: conversions take neither energy nor time here")
+    elif table.adc.step_time is None:
+        notes.append("no time of a conversion is known: it takes none here")
+    if not (macro.readout.integrator or macro.dac.cycle_time or timing.read_time):
+        notes.append("no time of a read is known: it takes none here")
     if not (placement.system.link.bandwidth or timing.link_bandwidth):
         notes.append("no bandwidth of links is known: crossing them takes no time here")
     if timing.digital_rate is None:

@@ -65,7 +65,7 @@ def _mvm_energy(
     macro = system.macro
     rows, columns = macro.crossbar.num_rows, _converted(macro)
     counts: dict[Action, float] = {
-        "drive": rows * clock.num_cycles,
+        "drive": rows * clock.num_integrations,
         "row_integration": rows * clock.num_integrations,
         "column_integration": columns * clock.num_integrations,
         "conversion": columns * clock.num_conversions,
@@ -76,7 +76,7 @@ def _mvm_energy(
         "operation": 3 * moved[1],
     }
     cells = _cells(macro, table, clock, integration_time)
-    return sum(part.typical for part in energies_of(counts, cells, macro, table).values())
+    return sum(part.typical for part in energies_of(counts, cells, system, table).values())
 
 
 def _cells(macro: MacroSpec, table: ComponentTable, clock: Clock, integration_time: float) -> Bounds:

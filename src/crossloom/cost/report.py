@@ -26,7 +26,8 @@ COMPONENTS = (
 class PartCost:
     """One component of one layer, for one sample.
 
-    layer: "" for what belongs to no layer.  count: actions.  energy, energy_low, energy_high: J.
+    layer: "" for what belongs to no layer.  count: of what the component is there for (conversions of an adc, bits of a
+    buffer), whatever a table has it take energy for.  energy, energy_low, energy_high: J.
     """
 
     layer: str
@@ -104,7 +105,7 @@ class CostReport(Artefact):
 
     table: name of the component table.  kind: whether it was expected before running, or counted by a run.
     num_samples: how many the figures are a mean over.  interval: s between samples when layers work on different
-    samples at the same time.  num_operations: two per multiplication of a weight, per sample.
+    samples at the same time.  num_operations: two per multiplication of products, on crossbars or not, per sample.
     """
 
     system: str

@@ -32,7 +32,8 @@ class PartSpec(Spec):
     """One part of a chip.
 
     component: what it counts as in a report.  per: what there is one of it for.  action: what it takes `energy` for.
-    energy: J per action.  power: W of each, at any time that the chip is on.  area: m² of each.
+    energy: J per action.  power: W of each, at any time that the chip is on.  area: m² of each.  is_fallback: of an
+    integrator, that C V² of the system's own is taken instead of `energy`, where the system gives its capacitance.
 
     Actions: `drive`, a pulse on a row; `row_integration` and `column_integration`, a row or a converted column in one
     integration, pulse or none; `conversion`; `cycle` and `mvm`, of a macro; `input_bit` and `output_bit` that a macro
@@ -45,6 +46,7 @@ class PartSpec(Spec):
     energy: Amount | None = None
     power: Amount | None = None
     area: Amount | None = None
+    is_fallback: bool = False
 
     @model_validator(mode="after")
     def _numbers_belong_to_something(self) -> Self:
@@ -52,6 +54,8 @@ class PartSpec(Spec):
             raise ValueError("energy and action need each other: give both, or neither")
         if self.per is None and (self.power is not None or self.area is not None):
             raise ValueError("power and area need per: say what there is one of it for")
+        if self.is_fallback and self.component != "integrator":
+            raise ValueError("is_fallback is for integrators alone: leave it out")
         return self
 
 
@@ -93,14 +97,14 @@ class TimingSpec(Spec):
 class ComponentTable(Spec):
     """What every part of a chip takes.
 
-    node: m.  supply: V; None for the nominal one of the node.  based_on: the table that gives what this one does not,
-    scaled to this node.  notes: what a reader of reports made with it should know.  `sources` says where each number
-    comes from: a dotted path (or the beginning of one) and its source.
+    node: m, such as 65e-9.  supply: V; None for the nominal one of the node.  based_on: the table, or the TOML file
+    beside this one, that gives what this one does not, scaled to this node.  notes: what a reader of reports made with
+    it should know.  `sources` says where each number comes from: a dotted path, or the beginning of one, and a source.
     """
 
     name: Annotated[str, Field(min_length=1)]
     description: str
-    node: Positive
+    node: Annotated[float, Field(gt=0, lt=1e-4)]
     supply: Positive | None = None
     based_on: str | None = None
     cells: CellCosts = CellCosts()

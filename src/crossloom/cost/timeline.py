@@ -51,8 +51,18 @@ def pipeline_times(
         digital={name: number / rate for name, number in operations.items()} if rate else {},
         bit=1 / bandwidth if bandwidth else 0.0,
         vectors={name: work.num_vectors * work.share / nominal[name] for name, work in works.items()},
-        bits={name: work.share for name, work in works.items()},
+        bits=_link_shares(placement, works),
     )
+
+
+def _link_shares(placement: Placement, works: Mapping[str, LayerWork]) -> dict[int, tuple[float, float]]:
+    """Of what the schedule says that each step takes and gives, what crosses the link of its chip."""
+    found = {}
+    for number, step in enumerate(placement.schedule):
+        if step.layer in works:
+            coming, leaving = works[step.layer].link_bits(step)
+            found[number] = coming / (8 * step.bytes_in), leaving / (8 * step.bytes_out)
+    return found
 
 
 def _spans(operations: Iterable[Operation]) -> list[Span]:

@@ -1,6 +1,5 @@
 """Objectives that are measured on several chips."""
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
@@ -8,6 +7,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from crossloom.errors import SearchError
+from crossloom.search.executors.evaluation import call_objective, takes_fidelity
 from crossloom.search.outcome import Outcome
 
 
@@ -31,11 +31,17 @@ class OverChips:
     objective: Callable[..., Any]
     seeds: tuple[int, ...]
 
+    @property
+    def takes_fidelity(self) -> bool:
+        """Whether a fidelity reaches the objective of one chip."""
+        return takes_fidelity(self.objective, 2)
+
     def __call__(self, values: Mapping[str, Any], fidelity: float = 1.0) -> Outcome:
         """Mean and standard error over the chips; the cost is that of all chips."""
-        takes_fidelity = len(inspect.signature(self.objective).parameters) > 2
-        extra = (fidelity,) if takes_fidelity else ()
-        results = [_as_outcome(self.objective(dict(values), seed, *extra)) for seed in self.seeds]
+        results = [
+            _as_outcome(call_objective(self.objective, dict(values), seed, fidelity=fidelity))
+            for seed in self.seeds
+        ]
         names = list(results[0].values)
         for seed, result in zip(self.seeds, results, strict=True):
             if set(result.values) != set(names):

@@ -18,7 +18,7 @@ def check_goals(goals: Any) -> dict[str, Goal]:
 
 
 def _check_way(name: Any, way: Any) -> Goal:
-    if way not in _WAYS:
+    if not isinstance(way, str) or way not in _WAYS:
         raise SearchError(
             f"goal {name!r} wants maximise or minimise, got {way!r}; {did_you_mean(str(way), list(_WAYS)[:2])}"
         )

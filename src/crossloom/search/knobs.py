@@ -11,6 +11,7 @@ from crossloom.artefacts import saved
 from crossloom.errors import SearchError
 from crossloom.spec import Config
 
+_MOST_STEPS = 2.0**53  # beyond it, not every step is a number of its own
 Value = bool | int | float | str | None
 
 
@@ -227,6 +228,10 @@ def _check_step(low: float, high: float, step: float) -> None:
     if step <= 0:
         raise ValueError(f"wants step > 0, got {step:g}")
     num_steps = (high - low) / step
+    if num_steps > _MOST_STEPS:
+        raise ValueError(
+            f"steps of {step:g} are more than {_MOST_STEPS:.0e} from {low:g} to {high:g}; leave step out"
+        )
     if not isclose(num_steps, round(num_steps), abs_tol=1e-9 * max(1.0, num_steps)):
         nearest = low + int(num_steps) * step
         raise ValueError(

@@ -4,7 +4,10 @@ import hashlib
 import json
 from collections.abc import Callable
 from functools import partial
+from pathlib import PurePath
 from typing import Any
+
+from pydantic import BaseModel
 
 from crossloom.search.chips import OverChips
 
@@ -26,12 +29,21 @@ def name_objective(objective: Callable[..., Any]) -> str:
 
 
 def _show(value: Any) -> str:
-    """A plain value as it is, plain data by a digest, and of anything else its type, since its text may differ from
-    process to process."""
+    """A plain value as it is, data, configurations and paths by a digest, and of anything else its type, since its text
+    may differ from process to process."""
     if value is None or isinstance(value, bool | int | float | str):
         return repr(value)
     try:
-        text = json.dumps(value, sort_keys=True)
+        text = json.dumps(value, sort_keys=True, default=_as_data)
     except (TypeError, ValueError):
         return type(value).__name__
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _as_data(value: Any) -> Any:
+    """What JSON can hold of a configuration or a path. TypeError for anything else."""
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, BaseModel):
+        return [type(value).__name__, value.model_dump(mode="json")]
+    raise TypeError(type(value).__name__)

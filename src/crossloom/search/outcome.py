@@ -8,6 +8,7 @@ from typing import Any, Literal
 from crossloom.artefacts import saved
 from crossloom.errors import SearchError
 
+_MOST_SHOWN = 80
 State = Literal["done", "failed", "running", "waiting"]
 
 
@@ -26,6 +27,10 @@ class Outcome:
     cost: float | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.values, Mapping) or not isinstance(self.errors, Mapping):
+            raise SearchError(
+                f"an outcome wants figures by name, such as {{'loss': 0.1}}, got {self.values!r}"
+            )
         strange = [name for name in self.errors if name not in self.values]
         if strange:
             raise SearchError(f"an error of {strange[0]!r} came without its value; name both alike")
@@ -60,6 +65,19 @@ class Point:
             return self.outcome.cost
         return self.seconds or 0.0
 
+    @property
+    def reason(self) -> str:
+        """Of its failure, the line that says what was raised.
+
+        >>> Point(0, {}, failure='Traceback:\\n  File "a.py", line 1, in f\\nValueError: no chip\\nfor this').reason
+        'ValueError: no chip'
+        """
+        lines = (self.failure or "").strip().splitlines() or ["no reason is known"]
+        frames = [number for number, line in enumerate(lines) if line.startswith('  File "')]
+        rest = lines[frames[-1] + 1 :] if frames else lines
+        said = (line.strip() for line in rest if line.strip() and not line.startswith(" "))
+        return next(said, lines[-1].strip())
+
 
 def as_outcome(result: Any, goals: Mapping[str, Any]) -> Outcome:
     """What an objective returned, as an Outcome of floats: a number (with one goal), a mapping, or an Outcome.
@@ -78,6 +96,8 @@ def as_outcome(result: Any, goals: Mapping[str, Any]) -> Outcome:
         raise ValueError(f"the objective returned a cost of {cost:g}; wanted none below zero")
     values = {str(name): _finite(name, value) for name, value in outcome.values.items()}
     errors = {str(name): _finite(f"the error of {name}", error) for name, error in outcome.errors.items()}
+    if below := [name for name, error in errors.items() if error < 0]:
+        raise ValueError(f"the objective returned an error of {below[0]} below zero; wanted standard errors")
     return Outcome(values, errors, cost)
 
 
@@ -91,11 +111,18 @@ def _named(result: Any, goals: Mapping[str, Any]) -> Mapping[str, float]:
     return {next(iter(goals)): result}
 
 
+def _show(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
+
+
 def _finite(name: str, value: Any) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
-        raise SearchError(f"the objective returned {value!r} as {name}; wanted a number") from None
+    except (
+        Exception
+    ):  # whatever a thing raises that is no number: an array of several, an integer too large, ...
+        raise SearchError(f"the objective returned {_show(value)} as {name}; wanted a number") from None
     if not isfinite(number):
         raise ValueError(f"the objective returned {number} as {name}; wanted a finite number")
     return number

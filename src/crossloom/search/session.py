@@ -29,7 +29,9 @@ class Session:
         budget: Budget | None,
         ledger: Ledger,
         seed: int,
+        takes_fidelity: bool = True,
     ) -> None:
+        self._takes_fidelity = takes_fidelity
         self._space, self._goals, self._sampler = space, goals, sampler
         self._budget, self._ledger, self._seed = budget, ledger, seed
         self._running: dict[int, Point] = {}
@@ -89,6 +91,8 @@ class Session:
         if number == 0:
             return None
         proposals = self._sampler.propose(self._space, self._goals, self._ledger.points, number, self._seed)
+        if not self._takes_fidelity:
+            _refuse_fidelity(proposals)
         self._is_used_up = self._is_used_up or not proposals
         return self._ledger.claim(proposals) if proposals else None
 
@@ -178,6 +182,15 @@ class Session:
         parts += [f"{failed} failed"] if failed else []
         left = "" if self._budget is None else self._budget.describe_left(points, self._seconds())
         return ", ".join([*parts, *([left] if left else [])])
+
+
+def _refuse_fidelity(proposals: Sequence[Proposal]) -> None:
+    cheap = [proposal.fidelity for proposal in proposals if proposal.fidelity < 1]
+    if cheap:
+        raise SearchError(
+            f"the sampler asks for a fidelity of {cheap[0]:.3g}, which the objective does not take; give it a "
+            "parameter `fidelity`, or use another sampler"
+        )
 
 
 def _describe_stop(points: Sequence[Point], store: str | None) -> str:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from itertools import product
-from math import prod
+from math import inf, prod
 from typing import Any, Self
 
 from pydantic import model_validator
@@ -15,6 +15,7 @@ from crossloom.search.knobs import Knob, Value
 from crossloom.spec import Config
 
 Values = Mapping[str, Any]
+_MOST_ON_AXIS = 1_000_000
 
 
 @saved
@@ -103,6 +104,11 @@ class Space(Config):
     def _axis(self, name: str, resolution: int | None) -> list[Value]:
         if resolution is not None and resolution < 1:
             raise SearchError(f"a grid wants a resolution of at least 1, got {resolution} for {name}")
+        num = min(size for size in (self.knobs[name].size, resolution, inf) if size is not None)
+        if _MOST_ON_AXIS < num < inf:
+            raise SearchError(
+                f"a grid of {num:,} values of {name} is too large; use Grid(resolution=5), a step, or another sampler"
+            )
         try:
             return list(self.knobs[name].grid(resolution))
         except SearchError as error:

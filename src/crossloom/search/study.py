@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
+from math import isfinite, nan
 from pathlib import Path
 from typing import Self
 
@@ -26,6 +27,7 @@ from crossloom.search.importance import measure_importance
 from crossloom.search.outcome import Point
 from crossloom.search.space import Space
 
+_MOST_REASONS = 3
 _MOST_LINES = 12
 
 
@@ -57,8 +59,8 @@ class Study(Artefact):
 
     @cached_property
     def done(self) -> tuple[Point, ...]:
-        """The points of full fidelity that are done."""
-        return tuple(point for point in self.points if point.state == "done" and point.fidelity >= 1)
+        """The points of full fidelity that are done, with a finite figure for every goal."""
+        return tuple(p for p in self.points if p.state == "done" and p.fidelity >= 1 and self._is_whole(p))
 
     @property
     def best(self) -> Point | None:
@@ -90,9 +92,9 @@ class Study(Artefact):
         ended = [point for point in self.points if point.state in ("done", "failed")]
         costs = accumulate(point.cost for point in ended)
         reached = iter(self._reached(reference))
-        best, found = None, []
+        best, found, counted = None, [], {point.number for point in self.done}
         for point, cost in zip(ended, costs, strict=True):
-            best = next(reached) if point.state == "done" and point.fidelity >= 1 else best
+            best = next(reached) if point.number in counted else best
             found.append((cost, best))
         return tuple(found)
 
@@ -116,7 +118,11 @@ class Study(Artefact):
         shown = self.front if len(self.goals) > 1 else tuple(p for p in (self.best,) if p)
         lines = [f"  {_line(point, self.goals)}" for point in shown[:_MOST_LINES]]
         more = [f"  and {len(shown) - _MOST_LINES} more on the front"] if len(shown) > _MOST_LINES else []
-        return "\n".join(head + lines + more)
+        return "\n".join(head + _reasons(self.points) + lines + more)
+
+    def _is_whole(self, point: Point) -> bool:
+        values = {} if point.outcome is None else point.outcome.values
+        return all(isfinite(values.get(goal, nan)) for goal in self.goals)
 
     @cached_property
     def _losses(self) -> np.ndarray:
@@ -139,6 +145,12 @@ class Study(Artefact):
             if name not in self.goals:
                 raise SearchError(f"there is no goal {name!r}; {did_you_mean(name, list(self.goals))}")
         return check_reference(self.goals, reference)
+
+
+def _reasons(points: tuple[Point, ...]) -> list[str]:
+    """What points failed of most."""
+    reasons = Counter(point.reason for point in points if point.state == "failed")
+    return [f"  {count} failed: {reason:.200}" for reason, count in reasons.most_common(_MOST_REASONS)]
 
 
 def _line(point: Point, goals: Mapping[str, Goal]) -> str:

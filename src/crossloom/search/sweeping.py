@@ -7,6 +7,7 @@ from typing import Any
 from crossloom.errors import SearchError
 from crossloom.search.budget import Budget
 from crossloom.search.executors import EXECUTORS, Executor
+from crossloom.search.executors.evaluation import takes_fidelity
 from crossloom.search.goals import check_goals
 from crossloom.search.knobs import Knob
 from crossloom.search.objective import name_objective
@@ -35,7 +36,8 @@ def sweep(
     """Search a space for what serves the goals best.
 
     objective(values) or objective(values, fidelity): a number (with one goal), a mapping of figures by name, or an
-        Outcome. A point whose objective raises, or returns NaN or infinity, is kept as failed with its traceback.
+        Outcome. A fidelity is given to a parameter of that name, or to a second one without a default. A point whose
+        objective raises, or returns NaN or infinity, is kept as failed with its traceback.
     goals: "maximise" or "minimise" by the name of the figure.
     sampler: what proposes points, or its name.
     budget: points (a plain number), seconds or compute; a Grid needs none.
@@ -51,7 +53,11 @@ def sweep(
     """
     space = space if isinstance(space, Space) else Space(space)
     checked = check_goals(goals)
+    if not callable(objective):
+        raise SearchError(f"wants a function as the objective, got {objective!r}")
     chosen = SAMPLERS[sampler]() if isinstance(sampler, str) else sampler
+    if not isinstance(chosen, Sampler):
+        raise SearchError(f"wants a sampler such as Tpe(), or its name; got {chosen!r}")
     limit = _check_budget(budget, chosen)
     chosen.check(space, checked)
     first = [Proposal(space.check(values)) for values in start]
@@ -60,7 +66,7 @@ def sweep(
     try:
         if retry_failed:
             ledger.release([p.number for p in ledger.points if p.state == "failed" and p.repeats is None])
-        session = Session(space, checked, chosen, limit, ledger, seed)
+        session = Session(space, checked, chosen, limit, ledger, seed, takes_fidelity(objective))
         session.run(
             lambda: pool.start(objective, workers), workers, first, None if store is None else str(store)
         )
@@ -81,6 +87,8 @@ def _check_budget(budget: Budget | int | None, sampler: Sampler) -> Budget | Non
 def _choose_executor(executor: Executor | str | None, workers: int) -> Executor:
     if isinstance(executor, Executor):
         return executor
+    if not isinstance(executor, str | None):
+        raise SearchError(f"wants an executor such as Processes(), or its name; got {executor!r}")
     return EXECUTORS[executor or ("in_process" if workers == 1 else "processes")]()
 
 

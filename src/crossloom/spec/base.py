@@ -75,6 +75,8 @@ def _explain_one(model: type[BaseModel], item: Any) -> str:
         )
     if item["type"] == "missing":
         return f"{place} is missing"
+    if item["type"] == "union_tag_not_found":
+        return f"{place}.kind is missing"
     message = item["msg"].removeprefix("Value error, ")
     return (
         f"{place}: {message}, got {item['input']!r}"

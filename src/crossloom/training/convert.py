@@ -1,10 +1,12 @@
 """From plain layers to analog ones, and back."""
 
 import copy
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 
+from crossloom.errors import DataError
 from crossloom.spec import SystemSpec
 from crossloom.training.analog import AnalogMatrix
 from crossloom.training.config import AnalogConfig
@@ -12,6 +14,8 @@ from crossloom.training.fast_paths import leave_fast_paths, restore_fast_paths
 from crossloom.training.finding import find_analog, find_plain
 from crossloom.training.kinds import ANALOG_KINDS, ANALOG_OF, SEVERAL_OF, AnalogLayer
 from crossloom.training.making import MatrixMaker
+
+Batch = torch.Tensor | tuple[torch.Tensor, ...]
 
 _HOOKS = (
     "_forward_pre_hooks",
@@ -29,7 +33,7 @@ def convert_to_analog(
     model: nn.Module,
     system: SystemSpec,
     config: AnalogConfig | None = None,
-    data: torch.Tensor | tuple[torch.Tensor, ...] | None = None,
+    data: Batch | Sequence[Batch] | None = None,
 ) -> nn.Module:
     """A trainable copy of `model` whose matrix operations compute as the macros of `system` do, when mapped so.
 
@@ -40,10 +44,11 @@ def convert_to_analog(
     `config` are drawn anew in every pass in training mode, and are off in evaluation mode. Layers that are used twice
     stay one, hooks stay, subclasses of these layers are left alone, and the original is left as it was.
 
-    data: one batch of inputs that sets the steps; None leaves that to the first forward pass.
+    data: one batch of inputs that sets the steps (a tensor, or a tuple for several inputs), or a list of batches, of
+        which the first does; None leaves that to the first forward pass.
 
-    Raises ConfigError when there is nothing to convert, a layer in `digital` is unknown, weights are computed by a
-    parametrization, or cells or drivers cannot do it.
+    Raises DataError when data are anything else, ConfigError when there is nothing to convert, a layer in `digital`
+    is unknown, weights are computed by a parametrization, or cells or drivers cannot do it.
     """
     config = config or AnalogConfig()
     find_plain(model, config)
@@ -93,16 +98,31 @@ def analog_matrices(model: nn.Module) -> dict[str, AnalogMatrix]:
     return {name: module for name, module in model.named_modules() if isinstance(module, AnalogMatrix)}
 
 
-def begin(model: nn.Module, data: torch.Tensor | tuple[torch.Tensor, ...]) -> None:
-    """Set the steps of all layers by one batch, in evaluation mode and without gradients."""
+def begin(model: nn.Module, data: Batch | Sequence[Batch]) -> None:
+    """Set the steps of all layers by one batch (the first of a list), in evaluation mode and without gradients.
+
+    Raises DataError when that is no tensor, and no tuple of tensors.
+    """
+    inputs = _first_batch(data)
     was_training = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
         with torch.no_grad():
-            model(*(data if isinstance(data, tuple) else (data,)))
+            model(*inputs)
     finally:
         for module, training in was_training:
             module.training = training
+
+
+def _first_batch(data: Batch | Sequence[Batch]) -> tuple[torch.Tensor, ...]:
+    first = data[0] if isinstance(data, list) and data else data
+    inputs: tuple[torch.Tensor, ...] = first if isinstance(first, tuple) else (first,)  # type: ignore
+    kinds = [type(part).__name__ for part in inputs if not isinstance(part, torch.Tensor)]
+    if kinds or not inputs:
+        raise DataError(
+            f"data: need a tensor, a tuple of tensors, or a list of these, got {', '.join(kinds) or 'none at all'}"
+        )
+    return inputs
 
 
 def _convert(name: str, plain: nn.Module, system: SystemSpec, config: AnalogConfig) -> nn.Module:

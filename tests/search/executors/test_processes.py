@@ -1,5 +1,10 @@
 """Workers in processes: they may die, their objective may not be importable, and one thread is theirs."""
 
+import os
+import signal
+import time
+from functools import partial
+
 import pytest
 
 import search_objectives as objectives
@@ -36,6 +41,16 @@ def test_what_cannot_be_sent_back_fails_its_point():
     )
     assert [point.state for point in study.points] == ["failed", "done", "done"]
     assert "cannot be sent" in study.points[0].failure
+
+
+def test_the_death_of_a_worker_is_noticed_although_its_child_lives(tmp_path):
+    """The child holds the worker's end of the pipe open for a minute."""
+    began = time.monotonic()
+    objective = partial(objectives.survived_by_a_child, path=str(tmp_path / "child"))
+    study = sweep(objective, {"n": Int(1, 2)}, GOALS, sampler="grid", executor="processes")
+    assert [point.state for point in study.points] == ["done"] * 2
+    assert time.monotonic() - began < 50.0
+    os.kill(int((tmp_path / "child").read_text()), signal.SIGKILL)
 
 
 def test_workers_use_one_thread(monkeypatch):

@@ -18,6 +18,7 @@ from crossloom.search import (
     Space,
     Study,
     Tpe,
+    sweep,
 )
 
 SPACE = Space({"x": Float(-1.0, 2.0), "n": Int(1, 9), "c": Choice(["a", "b", "d"])})
@@ -198,3 +199,13 @@ def test_a_sampler_serves_two_studies_in_turn():
 def test_samplers_that_cannot_be_are_refused(make, word):
     with pytest.raises(SearchError, match=word):
         make()
+
+
+def test_an_optimum_in_a_corner_does_not_end_a_search_by_gaussian_processes():
+    """A refined proposal that ends in the corner again gives way to another: 9 points, none twice."""
+    sampler = GaussianProcess(num_initial=4, num_candidates=32)
+    study = sweep(
+        lambda values: values["x"], {"x": Float(0.0, 1.0)}, {"loss": "minimise"}, sampler=sampler, budget=9
+    )
+    assert len({point.values["x"] for point in study.points}) == 9
+    assert study.best.values["x"] == 0.0

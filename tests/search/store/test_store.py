@@ -6,13 +6,14 @@ import sqlite3
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import search_objectives as objectives
 from crossloom.errors import SearchError
-from crossloom.search import Choice, Float, Int, Random, Study, sweep
+from crossloom.search import Budget, Choice, Float, Int, Random, Study, sweep
 
 GOALS = {"loss": "minimise"}
 N = {"n": Int(1, 40)}
@@ -120,7 +121,7 @@ def test_what_is_no_store_is_refused_and_stays_as_it_is(tmp_path):
     for path, word in ((text, "not a database"), (other, "no store of crossloom's")):
         with pytest.raises(SearchError, match=word):
             sweep(objectives.bowl, {"x": Float(0, 1)}, GOALS, budget=2, store=path)
-    assert text.read_bytes() == before[0]
+    assert (text.read_bytes(), other.read_bytes()) == before
     with sqlite3.connect(other) as connection:
         assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("mine",)]
     connection.close()
@@ -138,6 +139,50 @@ def test_a_store_that_is_not_there_is_not_made_by_reading(tmp_path, name, word):
 def test_a_store_in_no_folder_is_refused(tmp_path):
     with pytest.raises(SearchError, match="no folder"):
         sweep(objectives.bowl, {"x": Float(0, 1)}, GOALS, budget=2, store=tmp_path / "no" / "where.db")
+
+
+def test_a_store_or_a_lock_that_cannot_be_opened_is_refused(tmp_path):
+    (tmp_path / "s.db.lock").mkdir()
+    for place, word in (
+        (tmp_path / "s.db", "the store's lock .* cannot be opened"),
+        ("nosuch://host/database", "no kind of database"),
+        ("nosuch://host:port/database", "no database's URL"),
+    ):
+        with pytest.raises(SearchError, match=word):
+            sweep(objectives.bowl, {"x": Float(0, 1)}, GOALS, budget=2, store=place)
+
+
+def test_a_full_disk_ends_the_sweep_with_one_error_and_loses_nothing_that_was_finished(tmp_path):
+    """No file of the process may grow beyond 100 kB, which some points are too much for."""
+    store = tmp_path / "s.db"
+    code = (
+        f"import resource, sys; sys.path.insert(0, {HERE!r})\n"
+        "import search_objectives as o\nfrom crossloom.search import Float, sweep\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        f"sweep(o.bowl, {{'x': Float(0, 1)}}, {{'loss': 'minimise'}}, sampler='random', budget=999, "
+        f"store={str(store)!r})\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "SearchError: the store" in ended.stderr.splitlines()[-1]
+    held = Study.from_store(store).points
+    again = sweep(objectives.bowl, {"x": Float(0, 1)}, GOALS, sampler="random", budget=len(held), store=store)
+    assert all(point.state == "done" for point in again.points)
+    assert all(new == old for new, old in zip(again.points, held, strict=True) if old.state == "done")
+
+
+def test_other_bound_settings_make_another_study(tmp_path):
+    def judge(values, config, folder):
+        return 1.0
+
+    def objective(bits, folder):
+        return partial(judge, config=Budget(points=bits), folder=Path(folder))
+
+    call = {"space": N, "goals": GOALS, "budget": 1, "sampler": "random", "store": tmp_path / "s.db"}
+    sweep(objective(4, "a"), **call)
+    sweep(objective(4, "a"), **call)
+    for other in (objective(5, "a"), objective(4, "b")):
+        with pytest.raises(SearchError, match="holds another study"):
+            sweep(other, **call)
 
 
 def test_a_store_of_a_newer_version_is_refused(tmp_path):

@@ -1,15 +1,16 @@
 """Any knob by its name: found, refused, searched, and not searched twice."""
 
 import pytest
+from counting_backend import CountingBackend
 from test_layer_by_layer import error
 from tuning_cases import INPUTS, c200, chain_chips, chain_placement, labelled
 
 from crossloom.backends import MockBackend, SimulatedBackend
-from crossloom.errors import SearchError
-from crossloom.programming import DirectSet, WriteVerify, attach
+from crossloom.errors import ConfigError, SearchError
+from crossloom.programming import DirectSet, WriteVerify, attach, program
 from crossloom.runtime import run
 from crossloom.search import Budget, Choice, Float, Genetic, Grid, Int, Random
-from crossloom.search.tuning import Knobs, tune
+from crossloom.search.tuning import Knobs, LayerByLayer, tune
 from crossloom.search.tuning.naming import make_names
 
 REGISTERS = {f"layers.layer{number}.integration_time": Int(1, 63) for number in (1, 2, 3)}
@@ -90,7 +91,7 @@ def test_a_search_goes_on_from_its_store_and_runs_no_point_twice(tmp_path, monke
     monkeypatch.setattr(
         general._Objective,
         "__call__",
-        lambda self, values, fidelity=1.0: calls.append(str(values)) or plain(self, values, fidelity),
+        lambda self, values: calls.append(str(values)) or plain(self, values),
     )
     for points in (5, 9):
         tune(
@@ -101,6 +102,75 @@ def test_a_search_goes_on_from_its_store_and_runs_no_point_twice(tmp_path, monke
             ),
         )
     assert len(calls) == len(set(calls)) == 9
+
+
+@pytest.mark.parametrize(
+    ("other", "difference"),
+    [
+        (lambda chips: (chain_chips(seed=1), INPUTS), "chips"),
+        (lambda chips: (chips, INPUTS[1:]), "data"),
+        (lambda chips: (tune(chips, INPUTS, LayerByLayer(num_vectors=16)).chips, INPUTS), "choices"),
+    ],
+    ids=["chips", "data", "registers"],
+)
+def test_the_points_of_other_chips_and_other_data_are_not_taken_from_a_store(tmp_path, other, difference):
+    chips, way = (
+        chain_chips(),
+        Knobs(REGISTERS, sampler=Random(), budget=Budget(points=3), store=tmp_path / "s.sqlite"),
+    )
+    first = tune(chips, INPUTS, way)
+    with pytest.raises(SearchError, match=f"another study.*{difference}"):
+        tune(*other(chips), way)
+    again = tune(chips, INPUTS, way)
+    assert again.trajectory == first.trajectory
+    assert again.num_evaluations == first.num_evaluations
+
+
+def test_chips_that_cannot_be_copied_are_scored_before_the_search_writes_to_them():
+    """One point, the mapping as it is with more copies; by hand: the error of the samples held out, untouched."""
+    backend = CountingBackend(SimulatedBackend(c200(0.06, offset=0.5)))
+    chips = program(chain_placement(), backend, DirectSet())
+    wanted = error(chips, INPUTS[80:])
+    way = Knobs({"mapping.copies": Choice([64])}, sampler=Grid(), budget=Budget(points=1))
+    found = tune(chips, INPUTS, way, strategy=DirectSet())
+    assert found.before.error == pytest.approx(wanted)
+    worse = Knobs({"mapping.integration_time": Choice([1])}, sampler=Grid(), budget=Budget(points=1))
+    found = tune(chips, INPUTS, worse, strategy=DirectSet())
+    assert any("program these chips again" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    "knob",
+    [Int(1, 64), Int(0, 5), Float(1, 5), Choice([3, 3.5]), Choice(["long"])],
+    ids=str,
+)
+def test_values_that_no_register_holds_are_refused_before_any_work(knob):
+    with pytest.raises(SearchError, match=r"layer1\.integration_time"):
+        tune(chain_chips(), INPUTS, {"layers.layer1.integration_time": knob})
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [{"goal": "speed"}, {"held_out": -1.0}, {"num_samples": 0}, {"reference": "best"}, {"seed": -1}],
+    ids=str,
+)
+def test_choices_that_cannot_be_are_refused(choice):
+    with pytest.raises(ConfigError, match=next(iter(choice))):
+        Knobs(REGISTERS, **choice)
+
+
+def test_what_was_found_is_not_lost_for_want_of_a_library_that_tells_its_worth(monkeypatch):
+    from crossloom.search import libraries
+
+    def missing(name):
+        raise ModuleNotFoundError(name, name=name)
+
+    monkeypatch.setattr(libraries.importlib, "import_module", missing)
+    result = tune(
+        chain_chips(), INPUTS, Knobs(REGISTERS, sampler=Random(), budget=Budget(points=25), num_samples=8)
+    )
+    assert result.after.error < result.before.error
+    assert result.worth == {}
 
 
 @pytest.mark.slow
@@ -122,12 +192,11 @@ def test_points_that_no_placement_takes_are_failures_and_the_rest_goes_on():
     chips_of_one = chips.placement.system.replace(num_chips=1)
     from tuning_cases import CHAIN
 
-    from crossloom.programming import program
     from flows import place_graph
 
     one = program(place_graph(CHAIN, INPUTS, chips_of_one), SimulatedBackend(chips_of_one), DirectSet())
     result = tune(one, INPUTS, Knobs(knobs, sampler=Grid(), budget=Budget(points=4)), strategy=DirectSet())
-    assert any("2 of 4 points" in note for note in result.notes)
+    assert any("2 of 4 points" in note and "CapacityError" in note for note in result.notes)
 
 
 def test_an_unknown_way_to_tune_is_refused():

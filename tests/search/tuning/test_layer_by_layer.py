@@ -6,14 +6,15 @@ from tuning_cases import CHAIN, FRESH, INPUTS, c200, chain_chips, chain_placemen
 
 from crossloom.backends import RecordedBackend, RecordingBackend, SimulatedBackend
 from crossloom.calibration import measure_settings, propagate
-from crossloom.errors import ConfigError, DataError, ProgramError, RunError
+from crossloom.datasets import Dataset
+from crossloom.errors import ConfigError, DataError, ProgramError, RunError, SearchError
 from crossloom.hardware import DenseCodes, Draw
 from crossloom.mapping import MappingConfig
 from crossloom.programming import DirectSet, LayerCorrection, ProgrammedChips, TileCorrection, program
 from crossloom.runtime import LayerOnChips, run
-from crossloom.search.tuning import LayerByLayer, TuningResult, tune
+from crossloom.search.tuning import LayerByLayer, TuningResult, TwoStages, tune
 from crossloom.search.tuning.layer import settings_of
-from flows import normal
+from flows import MACRO, noisy_system, normal
 
 QUICK = LayerByLayer(num_vectors=128)
 
@@ -187,6 +188,10 @@ def test_voltage_times_time_sets_the_gain_of_ohmic_cells():
         ("nothing", INPUTS, {}, RunError, "program them first"),
         (None, INPUTS[:2], {}, DataError, "at least"),
         (None, [1.0], {}, DataError, "tensor"),
+        (None, torch.full((20, 40), torch.nan), {}, DataError, "finite"),
+        (None, torch.cat([torch.full((1, 40), torch.nan), INPUTS]), {}, DataError, "finite"),
+        (None, Dataset(INPUTS, torch.full((160,), 5), "odd"), {}, DataError, r"0\.\.\.4, got 5\.\.\.5"),
+        (None, Dataset(INPUTS, torch.full((160,), -1), "odd"), {}, DataError, r"0\.\.\.4, got -1"),
     ],
 )
 def test_bad_input_is_refused_before_any_work(chips, data, config, error_type, words):
@@ -202,11 +207,73 @@ def test_bad_input_is_refused_before_any_work(chips, data, config, error_type, w
         {"knobs": ("read_voltage",)},
         {"read_voltages": (0.1,)},
         {"knobs": ("voltage",)},
+        {"knobs": ("read_voltage",), "read_voltages": (0.1, 0.1)},
+        {"knobs": ("read_voltage",), "read_voltages": (0.0,)},
+        {"knobs": ("read_voltage",), "read_voltages": (-0.1,)},
+        {"knobs": ("read_voltage",), "read_voltages": (float("inf"),)},
+        {"knobs": ("read_voltage",), "read_voltages": tuple(0.1 * step for step in range(1, 10))},
     ],
 )
 def test_contradictory_knobs_are_refused(config):
-    with pytest.raises(ConfigError, match="knobs"):
+    with pytest.raises(ConfigError, match=r"knobs|read_voltages"):
         LayerByLayer(**config)
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_vector_to_judge_by_changes_no_register():
+    """Four samples: two to tune with, of which one fits lines and one would judge."""
+    result = tune(chain_chips(), INPUTS[:4], QUICK)
+    assert all(layer.settings_after == layer.settings_before for layer in result.layers)
+
+
+def test_voltages_for_a_system_that_does_not_say_its_own_are_refused_before_any_work(monkeypatch):
+    system = noisy_system({f"{MACRO}.dac.read_voltage": None})
+    chips = program(chain_placement(system), SimulatedBackend(system), DirectSet())
+    monkeypatch.setattr(SimulatedBackend, "mvm_many", None)
+    volts = QUICK.replace(knobs=("read_voltage",), read_voltages=(0.1,))
+    for way in (volts, TwoStages(layers=volts)):
+        with pytest.raises(SearchError, match=r"give dac\.read_voltage"):
+            tune(chips, INPUTS, way)
+
+
+def test_what_found_nothing_still_applies_to_its_chips():
+    chips = program(chain_placement(c200(None)), SimulatedBackend(c200(None)), DirectSet())
+    result = tune(chips, INPUTS, QUICK.replace(reference="nominal"))
+    again = chips.with_calibration(result)
+    assert torch.equal(run(again, FRESH).outputs, run(chips, FRESH).outputs)
+
+
+def test_an_interrupt_while_scores_are_taken_keeps_those_that_are(monkeypatch):
+    """The third score, that with offsets, is interrupted: the registers are taken, and nothing behind them."""
+    from crossloom.search.tuning import scoring
+
+    plain, calls = scoring.run, []
+
+    def interrupted(chips, *args, **choices):
+        calls.append(choices.get("mode"))
+        if calls.count(None) == 3:
+            raise KeyboardInterrupt
+        return plain(chips, *args, **choices)
+
+    monkeypatch.setattr(scoring, "run", interrupted)
+    result = tune(chain_chips(), INPUTS, QUICK)
+    assert result.after.error < result.before.error
+    assert any("interrupted, and not judged: offset, gain" in note for note in result.notes)
+    assert all(tile.offset is None for tile in result.corrections.layers["layer1"].tiles.values())
+
+
+def test_a_register_of_many_values_is_tried_at_no_more_than_256():
+    system = c200(0.06)
+    integrator = system.macro.readout.integrator.replace(max_time=65535)
+    macro = system.macro.replace(readout=system.macro.readout.replace(integrator=integrator))
+    chips = program(
+        chain_placement(system.with_macro(macro)), SimulatedBackend(system.with_macro(macro)), DirectSet()
+    )
+    settings = settings_of(chips, "layer1", LayerCorrection(), ("integration_time",))[1:]
+    times = [next(iter(setting.tiles.values())).integration_time for setting in settings]
+    assert 150 < len(times) <= 256
+    assert (times[0], times[-1]) == (1.0, 65535.0)
+    assert all(time == int(time) for time in times)
 
 
 def test_a_result_of_other_chips_is_refused():

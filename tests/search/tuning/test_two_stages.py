@@ -7,12 +7,13 @@ from test_layer_by_layer import error
 from tuning_cases import CHAIN, FRESH, INPUTS, c200, chain_chips, chain_placement
 
 from crossloom.backends import SimulatedBackend
-from crossloom.errors import CapacityError, ConfigError
+from crossloom.errors import CapacityError, ConfigError, MissingDependencyError
+from crossloom.mapping import MappingConfig
 from crossloom.placement import PlacementConfig, place
 from crossloom.programming import DirectSet, ProgrammedChips, attach, program
 from crossloom.search.tuning import LayerByLayer, TwoStages, plan_mapping, tune
 from crossloom.search.tuning.options import Option, with_options
-from crossloom.spec import BitSerial, Pulse, Wires
+from crossloom.spec import BitSerial, Pulse, Wires, load_system
 from flows import place_graph
 
 LAYERS = LayerByLayer(num_vectors=64, num_samples=32)
@@ -96,6 +97,48 @@ def test_options_keep_all_other_choices_of_a_layer():
 def test_unknown_modes_are_refused_with_the_nearest_names():
     with pytest.raises(ConfigError, match="did you mean pulse"):
         tune(chain_chips(), INPUTS, TwoStages(modes=("pulses",)))
+
+
+def test_on_hardware_without_errors_the_mapping_stays_the_smallest_and_quickest():
+    """No option harms, so the prices alone decide; and what is no better is not taken."""
+    ideal = load_system("ideal")
+    chips = program(place_graph(CHAIN, INPUTS, ideal), SimulatedBackend(ideal), DirectSet())
+    plan = plan_mapping(chips, INPUTS, QUICK)
+    smallest = {(option.copies, option.row_copies) for option in plan.options.values()}
+    assert smallest == {(1, 1)}
+    result = tune(chips, INPUTS, QUICK, strategy=DirectSet())
+    assert result.chips is chips
+    assert set(result.worth.values()) == {0.0}
+    assert (result.layers, result.values) == ((), {})
+    assert result.after == result.before
+
+
+def test_a_network_without_layers_on_the_chips_stays_as_it_is():
+    system = c200(0.1)
+    mapping = MappingConfig(digital=("layer1", "layer2", "layer3"))
+    chips = program(chain_placement(system, mapping), SimulatedBackend(system), DirectSet())
+    result = tune(chips, INPUTS, QUICK, strategy=DirectSet())
+    assert result.after == result.before
+    assert result.num_evaluations == 0
+
+
+def test_without_scipy_nothing_begins(monkeypatch):
+    from crossloom.search import libraries
+
+    def missing(name):
+        raise ModuleNotFoundError(name, name="scipy")
+
+    chips = chain_chips(c200(0.1))
+    monkeypatch.setattr(libraries.importlib, "import_module", missing)
+    monkeypatch.setattr(SimulatedBackend, "mvm_many", None)
+    for work in (plan_mapping, tune):
+        with pytest.raises(MissingDependencyError, match="pip install"):
+            work(chips, INPUTS, QUICK)
+
+
+def test_no_modes_are_refused():
+    with pytest.raises(ConfigError, match="modes"):
+        TwoStages(modes=())
 
 
 @pytest.mark.slow

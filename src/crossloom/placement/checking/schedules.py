@@ -150,8 +150,9 @@ def _slow_enough(schedule: PipelineSchedule) -> Iterator[Violation]:
 def _link_fits(schedule: PipelineSchedule, found: Operation) -> Iterator[Violation]:
     assert found.step is not None
     step, times = schedule.placement.schedule[found.step], schedule.times
-    whole = 8 * (step.bytes_in if found.kind == "receive" else step.bytes_out)
-    needed = whole * found.num_vectors / step.num_vectors * times.bits.get(step.layer, 1.0)
+    coming, leaving = times.bits.get(found.step, (1.0, 1.0))
+    whole = 8 * (step.bytes_in * coming if found.kind == "receive" else step.bytes_out * leaving)
+    needed = whole * found.num_vectors / step.num_vectors
     if _before(found.bits, needed):
         yield Violation("missing operation", f"{_name(found)} moves {found.bits:g} of {needed:g} bits")
     if _before(found.stop - found.start, found.bits * times.bit):

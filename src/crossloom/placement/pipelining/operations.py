@@ -25,8 +25,8 @@ class PipelineTimes:
     mvm: by layer, one MVM of each of its tiles, in their order.  conversion: by layer, the conversions of one column in
     an MVM.  digital: by layer, the digital unit for one sample; "" is what comes before all layers.  bit: one bit over
     a link; 0 where no bandwidth is known.  vectors: by layer, what the vectors of a step are multiplied with (where
-    inputs brought more or fewer than the graph says, or copies share them); bits: the same for what crosses links.
-    Layers without `mvm` are not run on macros.
+    inputs brought more or fewer than the graph says, or copies share them).  bits: by the number of the step, the same
+    for what crosses the link of its chip: to it, and from it.  Layers without `mvm` are not run on macros.
     """
 
     mvm: Mapping[str, tuple[float, ...]]
@@ -34,7 +34,7 @@ class PipelineTimes:
     digital: Mapping[str, float] = field(default_factory=dict)
     bit: float = 0.0
     vectors: Mapping[str, float] = field(default_factory=dict)
-    bits: Mapping[str, float] = field(default_factory=dict)
+    bits: Mapping[int, tuple[float, float]] = field(default_factory=dict)
 
 
 @saved

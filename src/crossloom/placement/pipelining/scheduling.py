@@ -105,8 +105,9 @@ class _Scheduler:
     ) -> Operation:
         sample, number, portion, num_vectors = about
         step = self._placement.schedule[number]
-        whole = step.bytes_in if kind == "receive" else step.bytes_out
-        bits = 8 * whole * num_vectors / step.num_vectors * self._times.bits.get(step.layer, 1.0)
+        coming, leaving = self._times.bits.get(number, (1.0, 1.0))
+        whole = step.bytes_in * coming if kind == "receive" else step.bytes_out * leaving
+        bits = 8 * whole * num_vectors / step.num_vectors
         start, stop = self.timetable.take(("link", step.chip), ready, bits * self._times.bit)
         found.append(
             Operation(

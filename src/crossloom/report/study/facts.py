@@ -73,6 +73,7 @@ def _point(point: "Point", is_on_front: bool) -> Facts:
         "seconds": point.seconds,
         "is_on_front": is_on_front,
         "failure": point.failure,
+        "reason": point.reason if point.state == "failed" else None,
     }
 
 

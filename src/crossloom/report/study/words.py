@@ -61,12 +61,11 @@ def best_points(facts: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def group_failures(facts: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Failed points by the last line of their traceback, the most frequent first."""
+    """Failed points by what they failed of, the most frequent first."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for point in facts["points"]:
         if point["state"] == "failed":
-            lines = (point["failure"] or "no reason is known").strip().splitlines()
-            groups.setdefault(lines[-1].strip(), []).append(point)
+            groups.setdefault(point["reason"], []).append(point)
     return sorted(groups.items(), key=lambda group: -len(group[1]))
 
 

@@ -31,7 +31,7 @@ def _whole(facts: dict[str, Any], figures: dict[str, Any]) -> Markup:
     )
     captions = {
         "tuning_steps": "Before and after, and what each kind of knob is worth",
-        "tuning_trajectory": "The error of the tuned network, as the search went on",
+        "tuning_trajectory": "The least error so far, as the search went on",
     }
     pictures = [picture(name, caption) for name, caption in captions.items() if name in figures]
     columns = element("div", *pictures, class_="columns")

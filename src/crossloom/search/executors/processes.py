@@ -54,6 +54,11 @@ class _Worker:
     is_ready: bool = field(default=False)
 
 
+def _is_heard_of(worker: _Worker) -> bool:
+    """Whether a worker lives, or has said something that was not read yet."""
+    return worker.process.is_alive() or worker.connection.poll()
+
+
 class _Processes(Pool):
     def __init__(self, payload: bytes, objective: Objective, workers: int) -> None:
         self._payload, self._objective, self._num_workers = payload, objective, workers
@@ -74,6 +79,9 @@ class _Processes(Pool):
     def wait(self, timeout: float) -> list[Finished]:
         ready = wait([worker.connection for worker in self._workers], timeout) if self._workers else []
         found = [self._hear(worker) for worker in list(self._workers) if worker.connection in ready]
+        # A worker's own children may hold its end of the pipe open after its death: then nothing is heard of it.
+        silent = [worker for worker in self._workers if worker.connection not in ready]
+        found += [self._bury(worker) for worker in silent if not _is_heard_of(worker)]
         return [finished for finished in found if finished is not None]
 
     def close(self) -> None:
@@ -103,6 +111,9 @@ class _Processes(Pool):
             kind, number, content = worker.connection.recv()
         except (EOFError, OSError):
             return self._bury(worker)
+        except Exception as error:  # an outcome of a class that this process does not have
+            number, worker.task = worker.task.number if worker.task else 0, None
+            return Finished(number, failure=f"what the objective returned cannot be read: {error}")
         if kind == UNABLE:
             raise refuse_objective(self._objective, content)
         if kind == READY:

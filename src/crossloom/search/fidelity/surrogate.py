@@ -11,6 +11,7 @@ from botorch.models import SingleTaskGP
 from gpytorch.kernels import Kernel
 from gpytorch.means import ConstantMean, Mean
 from gpytorch.mlls import ExactMarginalLogLikelihood
+from gpytorch.utils.warnings import NumericalWarning
 
 from crossloom.search.fidelity.kernel import GapMean, fidelity_kernel, full_kernel
 
@@ -110,6 +111,9 @@ def _fit(inputs: torch.Tensor, values: torch.Tensor, has_fidelity: bool, is_exac
     # The fit draws anew where it starts if it fails: from a generator of its own, so that a search repeats itself.
     with torch.random.fork_rng(), warnings.catch_warnings():
         warnings.simplefilter("ignore", BotorchWarning)
+        warnings.simplefilter(
+            "ignore", NumericalWarning
+        )  # of steps of the fit that go too far, and come back
         torch.manual_seed(0)
         fit_gpytorch_mll(
             ExactMarginalLogLikelihood(model.likelihood, model),

@@ -27,7 +27,9 @@ class ContinuousFidelity(Sampler):
 
     After CF-MESMO: Belakaria, Deshwal, Doppa, arXiv 2009.05700 (continuous fidelity), used on ReRAM by Yang et al.,
     arXiv 2109.05437. The processes differ: what a cheap evaluation adds to the full one is a process of its own, which
-    vanishes at full fidelity. Deterministic for a seed and a history; needs the extra `search`.
+    vanishes at full fidelity; and information is divided by what it is expected to cost, not by its share of
+    a full evaluation of the same design, since compute is what a budget counts. Deterministic for a seed and a history;
+    needs the extra `search`.
     """
 
     lowest: float = 0.05

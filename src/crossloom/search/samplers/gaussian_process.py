@@ -52,7 +52,9 @@ class GaussianProcess(Sampler):
             if not candidates:
                 break
             if len(done) >= initial or (len(done) >= 2 and place >= 2 * initial):
-                chosen = _improve(space, goals, done, pending, candidates, derive_seed(seed, "model", place))
+                chosen = _improve(
+                    space, goals, done, pending, candidates, seen, derive_seed(seed, "model", place)
+                )
             else:
                 chosen = _first_new(space, sobol_shares(space, place, 64, seed), seen) or candidates[0]
             found.append(Proposal(chosen))
@@ -102,13 +104,15 @@ def _improve(
     done: Sequence[Point],
     pending: Sequence[Mapping[str, Any]],
     candidates: list[dict[str, Any]],
+    seen: set[str],
     seed: int,
 ) -> dict[str, Any]:
-    """The candidate that promises most, its continuous knobs refined."""
+    """The candidate that promises most, its continuous knobs refined, unless that ends in a corner that was seen."""
     from crossloom.search.samplers.acquisition import one_thread, prepare_acquisition, refine, score
 
     with one_thread(seed):
         acquisition = prepare_acquisition(space, goals, done, pending)
         scores = score(acquisition, space, candidates)
         best = candidates[int(scores.argmax())]
-        return refine(acquisition, space, best)
+        refined = refine(acquisition, space, best)
+        return best if space.key(refined) in seen else refined

@@ -8,8 +8,6 @@ from typing import Any
 from crossloom.search.outcome import Point
 from crossloom.search.space import Space
 
-MAXIMISE, MINIMISE = "maximise", "minimise"
-
 
 @dataclass(frozen=True)
 class Proposal:

@@ -1,6 +1,6 @@
 """Connections: a SQLite file with a write-ahead log, or whatever a URL names."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ class Database:
     def __init__(self, place: str | Path, make: bool) -> None:
         """Open it; with `make`, make what is missing. SearchError when there is nothing, or what is no store."""
         self._sql = import_library("sqlalchemy")
-        url = self._sql.make_url(str(place)) if "://" in str(place) else None
+        url = self._parse(str(place)) if "://" in str(place) else None
         self.is_file = url is None or url.get_backend_name() == "sqlite"
         self.path = Path((url.database or "") if url else place) if self.is_file else None
         self.name = (
@@ -27,7 +27,14 @@ class Database:
         self._check_file(make)
         self.tables = Tables()
         self._engine = self._connect(url)
-        self._prepare(make)
+        self.race(lambda: self._prepare(make))
+
+    def race(self, do: Callable[[], None]) -> None:
+        """Do what another host may be doing at this moment: who comes second fails once, and then finds it done."""
+        try:
+            do()
+        except SearchError:
+            do()
 
     @contextmanager
     def transaction(self) -> Iterator[Any]:
@@ -42,6 +49,14 @@ class Database:
         """Close all connections."""
         self._engine.dispose()
 
+    def _parse(self, place: str) -> Any:
+        try:
+            return self._sql.make_url(place)
+        except (self._sql.exc.ArgumentError, ValueError):
+            raise SearchError(
+                f"{place.split('://')[0]}://... is no database's URL; write postgresql://user@host/database"
+            ) from None
+
     def _check_file(self, make: bool) -> None:
         if self.path is None:
             return
@@ -50,10 +65,17 @@ class Database:
         if not self.path.parent.is_dir():
             raise SearchError(f"there is no folder {self.path.parent} for the store; make it first")
 
+    def _is_new(self) -> bool:
+        return self.path is not None and (not self.path.exists() or self.path.stat().st_size == 0)
+
     def _connect(self, url: Any) -> Any:
         if not self.is_file:
             try:
                 return self._sql.create_engine(url, pool_pre_ping=True)
+            except self._sql.exc.NoSuchModuleError:
+                raise SearchError(
+                    f"there is no kind of database for {self.name}; give a file, or postgresql://user@host/database"
+                ) from None
             except ModuleNotFoundError as error:
                 raise MissingDependencyError(
                     f"the store {self.name} needs {error.name}; install it with: pip install {error.name}"
@@ -66,6 +88,9 @@ class Database:
 
     def _prepare(self, make: bool) -> None:
         """Make the tables, but not in somebody else's file."""
+        if self._is_new():
+            with self.transaction() as connection:  # the file remembers it
+                connection.exec_driver_sql("PRAGMA journal_mode=WAL")
         with self.transaction() as connection:
             known = set(self._sql.inspect(connection).get_table_names())
             ours = set(self.tables.metadata.tables)
@@ -79,5 +104,4 @@ class Database:
 def _set_up(connection: Any, _: Any) -> None:
     """With a write-ahead log and synchronous=NORMAL a commit survives the death of the process at a tenth of the
     cost; a power cut may take the last ones, never the file (sqlite.org/pragma.html#pragma_synchronous)."""
-    connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")

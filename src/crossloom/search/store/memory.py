@@ -14,7 +14,7 @@ class MemoryLedger(Ledger):
     """Points in memory only."""
 
     def __init__(self, space: Space) -> None:
-        self._book = Book(space)
+        self._book, self._seconds = Book(space), 0.0
 
     @property
     def points(self) -> Sequence[Point]:
@@ -22,7 +22,7 @@ class MemoryLedger(Ledger):
 
     @property
     def seconds(self) -> float:
-        return 0.0
+        return self._seconds
 
     def claim(self, proposals: Sequence[Proposal]) -> list[Point]:
         planned = self._book.plan(proposals, "running")
@@ -36,6 +36,7 @@ class MemoryLedger(Ledger):
 
     def finish(self, points: Sequence[Point], seconds: float) -> None:
         self._book.enter(points)
+        self._seconds += seconds
 
     def release(self, numbers: Sequence[int]) -> None:
         self._book.enter(

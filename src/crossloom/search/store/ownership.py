@@ -32,13 +32,19 @@ class OnlyOne(Ownership):
 
     def __init__(self, path: Path) -> None:
         """SearchError when another process has it."""
-        self._connection = sqlite3.connect(
-            f"{path}.lock", timeout=0.0, isolation_level=None, check_same_thread=False
-        )
+        lock = f"{path}.lock"
+        try:
+            self._connection = sqlite3.connect(
+                lock, timeout=0.0, isolation_level=None, check_same_thread=False
+            )
+        except sqlite3.Error as error:
+            raise SearchError(f"the store's lock {lock} cannot be opened: {error}") from None
         try:
             self._connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError:
+        except sqlite3.Error as error:
             self._connection.close()
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise SearchError(f"the store's lock {lock} cannot be taken: {error}") from None
             raise SearchError(
                 f"another sweep is at work on {path}; wait for it, give it more workers, or use a server's database"
             ) from None

@@ -36,7 +36,7 @@ class Store:
         wanted = {"space": space.model_dump(mode="json"), "goals": dict(goals), "objective": objective}
         ledger = KeptLedger(self._database, name, space)
         try:
-            self._describe(name, wanted)
+            self._database.race(lambda: self._describe(name, wanted))
             ledger.begin()
         except BaseException:
             ledger.close()

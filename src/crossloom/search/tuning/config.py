@@ -12,8 +12,8 @@ LayerKnob = Literal["integration_time", "read_voltage", "offset", "gain"]
 ReferenceKind = Literal["exact", "nominal"]
 
 
-class _Common(Config):
-    """What every way to tune layers shares.
+class TuningConfig(Config):
+    """What every way to tune shares.
 
     reference: what chips should answer: `exact` integer products, or what `nominal` chips would answer, with ideal
         cells and converters at the integration times of the placement, which is what a network trained with its
@@ -21,7 +21,8 @@ class _Common(Config):
     num_samples: samples to tune with, at most.  held_out: share of the data that scores are of: no setting is found
         on it, but knobs that do not help there are left out.
     num_vectors: input vectors that settings of a layer are compared on, half of them to fit lines, half to judge.
-    max_evaluations: network evaluations after which no more layers are tuned; max_seconds likewise; None for no limit.
+    max_evaluations: a layer is left as it is where its sweep, and the scores in the end, would take the tuning past so
+        many network evaluations.  max_seconds: after so long no more layers are tuned.  None for no limit.
     seed: of read noise, and of which vectors are taken.
     """
 
@@ -35,7 +36,7 @@ class _Common(Config):
 
 
 @saved
-class LayerByLayer(_Common):
+class LayerByLayer(TuningConfig):
     """Tune layer by layer, from the layer's own outputs against the reference's.
 
     SSAT of Yu et al., Nat. Commun. 16, 2123 (2025), 10.1038/s41467-025-57183-0.
@@ -45,35 +46,52 @@ class LayerByLayer(_Common):
 
     knobs: in the order in which their worth is told.  `integration_time`: every value of the register, or 33 values up
         to a factor of 8 either way where there is no register.  `read_voltage`: those of `read_voltages`, V per input
-        step.  `offset`, `gain`: of every output, made good digitally.
+        step, at most 8.  `offset`, `gain`: of every output, made good digitally.
     """
 
     kind: Literal["layer_by_layer"] = "layer_by_layer"
     knobs: Annotated[tuple[LayerKnob, ...], Field(min_length=1)] = ("integration_time", "offset", "gain")
-    read_voltages: tuple[Positive, ...] = ()
+    read_voltages: Annotated[tuple[Positive, ...], Field(max_length=8)] = ()
 
     @model_validator(mode="after")
     def _knobs_have_what_they_need(self) -> Self:
-        if len(set(self.knobs)) < len(self.knobs):
-            raise ValueError(f"knobs: some are named twice: {', '.join(self.knobs)}")
-        if "gain" in self.knobs and "offset" not in self.knobs[: self.knobs.index("gain")]:
-            raise ValueError("knobs: a line has an offset: put offset before gain, or leave gain out")
+        _check_lines(self.knobs)
+        if len(set(self.read_voltages)) < len(self.read_voltages):
+            raise ValueError(f"read_voltages: some are named twice: {self.read_voltages}")
         if ("read_voltage" in self.knobs) != bool(self.read_voltages):
             raise ValueError("knobs: read_voltage and the read_voltages to try come together")
         return self
 
 
 @saved
-class Exhaustive(_Common):
+class Exhaustive(TuningConfig):
     """For each layer in order every value of its integration time, judged by the outputs of the whole network on the
     samples to tune with: a reference for cheaper ways, at as many network evaluations as there are values and layers.
 
-    knobs: `offset` and `gain` are fitted at every value, as by `LayerByLayer`.
+    knobs: `offset` and `gain` are fitted at every value, as by `LayerByLayer`.  num_rounds: how often all layers are
+    gone through at most; a first layer is judged by layers behind it that are not tuned yet, unless they were right to
+    begin with, and so may be wrong after one round.
     """
 
     kind: Literal["exhaustive"] = "exhaustive"
-    knobs: Annotated[tuple[LayerKnob, ...], Field(min_length=1)] = ("integration_time",)
-    read_voltages: tuple[Positive, ...] = ()
+    num_rounds: Annotated[int, Field(ge=1)] = 1
+    knobs: tuple[Literal["integration_time", "offset", "gain"], ...] = ("integration_time",)
+
+    @model_validator(mode="after")
+    def _knobs_begin_with_times(self) -> Self:
+        if self.knobs[:1] != ("integration_time",):
+            raise ValueError(
+                "knobs: need integration_time first, since it is what is tried, then offset, then gain"
+            )
+        _check_lines(self.knobs)
+        return self
+
+
+def _check_lines(knobs: tuple[LayerKnob, ...]) -> None:
+    if len(set(knobs)) < len(knobs):
+        raise ValueError(f"knobs: some are named twice: {', '.join(knobs)}")
+    if "gain" in knobs and "offset" not in knobs[: knobs.index("gain")]:
+        raise ValueError("knobs: a line has an offset: put offset before gain, or leave gain out")
 
 
 @saved
@@ -96,7 +114,7 @@ class TwoStages(Config):
     kind: Literal["two_stages"] = "two_stages"
     copies: Annotated[tuple[Annotated[int, Field(ge=1, le=64)], ...], Field(min_length=1)] = (1, 2, 4)
     row_copies: Annotated[tuple[Annotated[int, Field(ge=1, le=64)], ...], Field(min_length=1)] = (1, 2)
-    modes: tuple[str, ...] | None = None
+    modes: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     threshold: Annotated[float, Field(ge=0)] = 0.002
     array_price: Annotated[float, Field(ge=0)] = 0.01
     cycle_price: Annotated[float, Field(ge=0)] = 0.01

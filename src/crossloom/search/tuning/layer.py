@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import log10
 
 import torch
 
@@ -12,10 +13,10 @@ from crossloom.mapping import legal_integration_time
 from crossloom.programming import LayerCorrection, ProgrammedChips, TileCorrection
 from crossloom.search.tuning.config import LayerKnob
 from crossloom.search.tuning.reference import Reference
+from crossloom.search.tuning.registers import REGISTERS
 from crossloom.seeds import derive_generator
 
-REGISTERS = ("integration_time", "read_voltage")
-_SPREAD, _NUM_TIMES = 8.0, 32
+_SPREAD, _NUM_TIMES, _MOST_TIMES = 8.0, 32, 256
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,25 @@ def choose_settings(
     for number in range(1, len(knobs) + 1):
         found.append(_offer(measured, found[-1], knobs[:number]))
     corrections, errors = zip(*found, strict=True)
-    num_tiles = len(chips.placement.mapped.tiles_of[node.name])
-    return Choice(corrections, errors, num_tiles * vectors.number * len(settings))
+    return Choice(corrections, errors, _num_mvms(chips, node, vectors, settings))
+
+
+def sweep_cost(
+    chips: ProgrammedChips,
+    node: Matrix,
+    vectors: Vectors,
+    present: LayerCorrection,
+    knobs: Sequence[LayerKnob],
+    voltages: Sequence[float],
+) -> int:
+    """MVMs of tiles that `choose_settings` takes."""
+    return _num_mvms(chips, node, vectors, settings_of(chips, node.name, present, knobs, voltages))
+
+
+def _num_mvms(
+    chips: ProgrammedChips, node: Matrix, vectors: Vectors, settings: Sequence[LayerCorrection]
+) -> int:
+    return len(chips.placement.mapped.tiles_of[node.name]) * vectors.number * len(settings)
 
 
 def settings_of(
@@ -108,16 +126,24 @@ def settings_of(
 
 
 def _times(chips: ProgrammedChips, now: Mapping[int, float]) -> list[dict[int, float]]:
-    """Every integration time for all tiles; without a register, times around those of each."""
+    """Every integration time for all tiles, or at most 256 of many; without a register, times around those of each."""
     macro = chips.placement.system.macro
     if macro.readout.code_range is None:
         return [dict(now)]
-    if macro.readout.max_time is not None:
-        return [dict.fromkeys(now, float(time)) for time in range(1, macro.readout.max_time + 1)]
+    limit = macro.readout.max_time
+    if limit is not None:
+        times = range(1, limit + 1) if limit <= _MOST_TIMES else _spread_over(limit)
+        return [dict.fromkeys(now, float(time)) for time in times]
     steps = torch.logspace(-1, 1, _NUM_TIMES + 1, base=_SPREAD).tolist()
     return [
         {number: legal_integration_time(time * step, macro) for number, time in now.items()} for step in steps
     ]
+
+
+def _spread_over(limit: int) -> list[int]:
+    """Integers from 1 to `limit`, evenly in their logarithm."""
+    places = torch.logspace(0, log10(limit), _MOST_TIMES, dtype=torch.float64)
+    return places.round().to(torch.int64).unique().tolist()
 
 
 def _offer(
@@ -206,4 +232,6 @@ def _pick(errors: torch.Tensor) -> int:
     more than a standard error of their difference."""
     best = int(errors.mean(1).argmin())
     gain = errors[0] - errors[best]
+    if len(gain) < 2:
+        return 0  # one vector does not tell
     return 0 if gain.mean() <= gain.std() / len(gain) ** 0.5 else best

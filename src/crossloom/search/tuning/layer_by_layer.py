@@ -8,8 +8,9 @@ import torch
 from crossloom.calibration import Arrival, propagate
 from crossloom.programming import LayerCorrection, ProgrammedChips
 from crossloom.search.tuning.config import LayerByLayer
-from crossloom.search.tuning.layer import Choice, choose_settings, draw_pair
+from crossloom.search.tuning.layer import Choice, choose_settings, draw_pair, sweep_cost
 from crossloom.search.tuning.reference import Reference, make_reference
+from crossloom.search.tuning.registers import check_voltages_are_known
 from crossloom.search.tuning.result import LayerTuning, Scores, TuningResult
 from crossloom.search.tuning.samples import Data, Part, split
 from crossloom.search.tuning.scoring import (
@@ -30,6 +31,8 @@ def tune_layer_by_layer(
 
     A knob that does not lower the error of the whole network on the samples held out is not taken.
     """
+    if config.read_voltages:
+        check_voltages_are_known(chips.placement.system)
     tuned, held = split(chips, data, config.num_samples, config.held_out)
     reference = reference or make_reference(chips, tuned, config.reference)
     spending = _spending(chips, tuned, config)
@@ -37,7 +40,7 @@ def tune_layer_by_layer(
     before = judge(chips)
     spending.note(before.error)
     work = _Work(chips, config, reference, spending)
-    notes = work.go(tuned)
+    notes = work.go(tuned, len(held))
     return _judged(work, judge, before, [*notes, f"reference: {reference.kind}"])
 
 
@@ -62,15 +65,20 @@ class _Work:
         found = {} if self.chips.corrections is None else self.chips.corrections.layers
         return {name: found.get(name, LayerCorrection()) for name in self.chips.placement.mapped.schemes}
 
-    def go(self, tuned: Part) -> list[str]:
+    def go(self, tuned: Part, num_held: int) -> list[str]:
         """Send the samples through once, and tune every layer that they come to; notes on what was left out."""
         present, costs = self.present, mvms_per_sample(self.chips)
+        left = sum(costs.values()) * (
+            len(tuned) + num_held * len(self.config.knobs)
+        )  # this pass, and the scores
 
         def visit(arrival: Arrival) -> torch.Tensor:
+            nonlocal left
             name = arrival.node.name
-            if not self.spending.is_over:
-                self._tune(arrival)
-            self.spending.num_mvms += costs[name] * len(tuned)
+            self._tune(arrival, left)
+            passed = costs[name] * len(tuned)
+            self.spending.num_mvms += passed
+            left -= passed
             choice = self.choices.get(name)
             return arrival.answer(present[name] if choice is None else choice.corrections[-1])
 
@@ -79,7 +87,7 @@ class _Work:
         except KeyboardInterrupt:
             return [f"interrupted: {len(self.choices)} of {len(present)} layers are tuned"]
         if len(self.choices) < len(present):
-            return [f"the budget was spent with {len(self.choices)} of {len(present)} layers tuned"]
+            return [f"the budget has room for {len(self.choices)} of {len(present)} layers"]
         return []
 
     def corrections(self, number: int) -> dict[str, LayerCorrection]:
@@ -87,18 +95,21 @@ class _Work:
         chosen = {name: choice.corrections[number] for name, choice in self.choices.items()}
         return {**self.present, **chosen}
 
-    def _tune(self, arrival: Arrival) -> None:
+    def _tune(self, arrival: Arrival, left: int) -> None:
+        """Tune the layer, if the budget has room for it and for the MVMs that are left to do in any case."""
         node, config = arrival.node, self.config
-        choice = choose_settings(
+        vectors = draw_pair(arrival, config.num_vectors, config.seed)
+        asked = (
             self.chips,
             node,
-            draw_pair(arrival, config.num_vectors, config.seed),
+            vectors,
             self.present[node.name],
             config.knobs,
             config.read_voltages,
-            self.reference,
-            config.seed,
         )
+        if not self.spending.allows(sweep_cost(*asked) + left):
+            return
+        choice = choose_settings(*asked, self.reference, config.seed)
         self.choices[node.name] = choice
         self.spending.num_mvms += choice.num_mvms
 
@@ -107,18 +118,15 @@ def _judged(work: _Work, judge: Judge, before: Scores, notes: list[str]) -> Tuni
     """The result, with as many knobs as give the network the least error on the samples held out."""
     knobs, chips = work.config.knobs, work.chips
     scores = [before]
-    for number in range(1, len(knobs) + 1):
-        is_new = any(
-            choice.corrections[number] is not choice.corrections[number - 1]
-            for choice in work.choices.values()
-        )
-        scores.append(judge(with_layers(chips, work.corrections(number))) if is_new else scores[-1])
-        work.spending.note(scores[-1].error)
+    try:
+        for number in range(1, len(knobs) + 1):
+            scores.append(_score(work, judge, number, scores[-1]))
+    except KeyboardInterrupt:
+        notes.append(f"interrupted, and not judged: {', '.join(knobs[len(scores) - 1 :])}")
     best = min(range(len(scores)), key=lambda number: scores[number].error)
-    if best < len(knobs):
-        notes.append(
-            f"not taken, since the network's error is no smaller with them: {', '.join(knobs[best:])}"
-        )
+    if work.choices and best < len(scores) - 1:
+        refused = ", ".join(knobs[best : len(scores) - 1])
+        notes.append(f"not taken, since the network's error is no smaller with them: {refused}")
     layers = tuple(_told(work, name, choice, best) for name, choice in work.choices.items())
     found = work.corrections(best)
     return TuningResult(
@@ -126,14 +134,23 @@ def _judged(work: _Work, judge: Judge, before: Scores, notes: list[str]) -> Tuni
         before,
         scores[best],
         layers,
-        gains(knobs, scores),
+        gains(knobs, [*scores[: best + 1], *[scores[best]] * (len(knobs) - best)]),
         tuple(work.spending.trajectory),
         work.spending.num_evaluations,
         work.spending.num_mvms,
         tuple(notes),
-        found=make_corrections(chips, found) if best else chips.corrections,
+        found=make_corrections(chips, found),
         chips=with_layers(chips, found) if best else chips,
     )
+
+
+def _score(work: _Work, judge: Judge, number: int, before: Scores) -> Scores:
+    """That of the network with the first `number` knobs, given that with one less."""
+    choices = work.choices.values()
+    is_new = any(choice.corrections[number] is not choice.corrections[number - 1] for choice in choices)
+    score = judge(with_layers(work.chips, work.corrections(number))) if is_new else before
+    work.spending.note(score.error)
+    return score
 
 
 def _told(work: _Work, name: str, choice: Choice, number: int) -> LayerTuning:

@@ -56,8 +56,10 @@ def choose_mapping(
     found, num_mvms = measure_options(placement, options, vectors, reference, config)
     noisy = _noisy(placement, config)
     hurt = hurts(ideal, noisy, tuned.samples, config.layers.seed)
-    passes = (2 * len(vectors) + 2) * len(tuned)  # each layer disturbed once, all layers met once
-    num_mvms += sum(mvms_per_sample(ideal).values()) * passes // 2
+    passes = (
+        len(vectors) + 3
+    )  # all layers met, the clean outputs, each layer disturbed: by an answer of its own
+    num_mvms += sum(mvms_per_sample(ideal).values()) * passes * len(tuned)
     layers = {name: _Layer(hurt[name], measured) for name, measured in found.items()}
     mapped, placed, chosen, notes = _place(placement, options, layers, config)
     errors = {name: found[name][number].error for name, number in chosen.items()}
@@ -111,9 +113,9 @@ def _items(layers: Mapping[str, _Layer], cells: int, config: TwoStages) -> dict[
     """Harm and size of every option.
 
     Harm is the error of the outputs that a layer makes by its error above the threshold, and the price
-    of cells and cycles in units of the harm that the first options do together.
+    of cells and cycles in units of the harm that the first options do together, or of 1 where they do none.
     """
-    unit = sum(layer.hurt * layer.measured[0].error for layer in layers.values())
+    unit = sum(layer.hurt * layer.measured[0].error for layer in layers.values()) or 1.0
     most = sum(max(item.num_cycles for item in layer.measured) for layer in layers.values())
 
     def item(layer: _Layer, option: Measured) -> Item:

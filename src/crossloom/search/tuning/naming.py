@@ -10,20 +10,13 @@ from crossloom.hardware import Backend
 from crossloom.mapping import LayerMappingConfig, MappedGraph, MappingConfig, map_graph
 from crossloom.pipeline import simulate
 from crossloom.placement import Placement, place
-from crossloom.programming import (
-    LayerCorrection,
-    ProgrammedChips,
-    Strategy,
-    TileCorrection,
-    program,
-    usual_strategy,
-)
+from crossloom.programming import ProgrammedChips, Strategy, program, usual_strategy
 from crossloom.registry import did_you_mean
+from crossloom.search import Knob
+from crossloom.search.tuning.registers import REGISTERS, check_register, with_registers
 from crossloom.search.tuning.samples import Samples
-from crossloom.search.tuning.scoring import with_layers
 from crossloom.spec import SystemSpec
 
-_REGISTERS = ("integration_time", "read_voltage")
 _SETTINGS = tuple(LayerMappingConfig.model_fields)
 
 
@@ -53,23 +46,26 @@ class Names:
         layers = list(self.chips.placement.mapped.schemes)
         names = [f"mapping.{name}" for name in _SETTINGS]
         names += [f"mapping.layers.{layer}.{name}" for layer in layers for name in _SETTINGS]
-        names += [f"layers.{layer}.{name}" for layer in layers for name in _REGISTERS]
+        names += [f"layers.{layer}.{name}" for layer in layers for name in REGISTERS]
         names += [f"programming.{name}" for name in _strategy_fields(self.strategy)]
         if _is_simulated(self.chips.backend):
             names += [f"system.{path}" for path in _paths(self.chips.placement.system.model_dump())]
         return names
 
-    def check(self, names: Any) -> None:
-        """SearchError, with the nearest names, when one of them is no knob of these chips."""
-        known = self.known()
-        for name in names:
+    def check(self, knobs: Mapping[str, Knob]) -> None:
+        """SearchError, with the nearest names, for what is no knob of these chips; and for values that are none of a
+        register's."""
+        known = set(self.known())
+        for name, knob in knobs.items():
             if name in known:
+                if name.startswith("layers."):
+                    check_register(name, knob, self.chips.placement.system)
                 continue
             if str(name).startswith("system.") and not _is_simulated(self.chips.backend):
                 raise SearchError(
                     f"{name}: the specification of real chips is a fact; tune mapping, programming or layers"
                 )
-            raise SearchError(f"there is no knob {str(name)!r}; {did_you_mean(str(name), known)}")
+            raise SearchError(f"there is no knob {str(name)!r}; {did_you_mean(str(name), self.known())}")
 
     def applied(self, values: Mapping[str, Any]) -> ProgrammedChips:
         """Chips with these values; programmed anew where more than registers changed."""
@@ -77,7 +73,7 @@ class Names:
         if any(not name.startswith("layers.") for name in values):
             chips = self._programmed(values)
         registers = [name for name in values if name.startswith("layers.")]
-        return _with_registers(chips, {name: values[name] for name in registers}) if registers else chips
+        return with_registers(chips, {name: values[name] for name in registers}) if registers else chips
 
     def _programmed(self, values: Mapping[str, Any]) -> ProgrammedChips:
         placement, backend = self.chips.placement, self.chips.backend
@@ -173,20 +169,3 @@ def _strategy(strategy: Strategy, changes: Mapping[str, Any]) -> Strategy:
     if is_dataclass(strategy):
         return replace(strategy, **changes)  # type: ignore[return-value]
     return strategy.replace(**changes)  # type: ignore[attr-defined]
-
-
-def _with_registers(chips: ProgrammedChips, values: Mapping[str, Any]) -> ProgrammedChips:
-    mapped = chips.placement.mapped
-    found = {} if chips.corrections is None else dict(chips.corrections.layers)
-    for layer, numbers in mapped.tiles_of.items():
-        changes = {
-            name: value for name, value in _under(values, f"layers.{layer}.").items() if name in _REGISTERS
-        }
-        if not changes:
-            continue
-        present = found.get(layer, LayerCorrection())
-        tiles = {
-            number: replace(present.tiles.get(number, TileCorrection()), **changes) for number in numbers
-        }
-        found[layer] = replace(present, tiles=tiles)
-    return with_layers(chips, found)

@@ -7,14 +7,15 @@ import torch
 from torch.nn import functional
 
 from crossloom.calibration import TileRange, exact_sums
+from crossloom.errors import DataError
 from crossloom.hardware import DenseCodes
 from crossloom.mapping import MappedGraph, Tile
 from crossloom.pipeline import simulate
 from crossloom.placement import Placement
 from crossloom.programming import DirectSet, ProgrammedChips, program
 from crossloom.runtime import run
-from crossloom.search.tuning.config import ReferenceKind
-from crossloom.search.tuning.samples import Part, Samples
+from crossloom.search.tuning.config import ReferenceKind, TuningConfig
+from crossloom.search.tuning.samples import Data, Part, Samples, split
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,22 @@ def make_reference(chips: ProgrammedChips, part: Part, kind: ReferenceKind | Non
     return nominal if losses[1] < losses[0] else exact
 
 
+def choose_reference(chips: ProgrammedChips, data: Data, config: TuningConfig) -> Reference:
+    """The reference that tuning these chips on these data takes: for chips with other mappings of the same network."""
+    tuned, _ = split(chips, data, config.num_samples, config.held_out)
+    return make_reference(chips, tuned, config.reference)
+
+
 def _loss(outputs: torch.Tensor, labels: torch.Tensor) -> float:
-    """Cross-entropy of outputs [sample, class]; 0 for what are no classes."""
+    """Cross-entropy of outputs [sample, class]; 0 for what are no classes. DataError for labels of other classes."""
     if outputs.dim() != 2 or len(outputs) != len(labels):
         return 0.0
+    lowest, most = int(labels.min()), int(labels.max())
+    if lowest < 0 or most >= outputs.shape[1]:
+        raise DataError(
+            f"labels of {outputs.shape[1]} classes must be 0...{outputs.shape[1] - 1}, got {lowest}...{most}; mend "
+            "them, or leave them out"
+        )
     return functional.cross_entropy(outputs.float(), labels.to(outputs.device).long()).item()
 
 

@@ -48,13 +48,14 @@ class TuningResult(Artefact):
 
     chips: ready to run; None in a result that was loaded: chips are saved by themselves, and `with_calibration` of
         chips that were programmed alike takes a result.
-    corrections: what was found for them; None where none was needed.
+    found: corrections of these chips; None where they have none, since another mapping or system was the find.
     before, after: scores on samples held out.
     worth: what each knob adds to the accuracy there, given those named before it; without labels, what it takes from
         the error.
-    trajectory: (network evaluations so far, error of the tuned network on samples held out).
+    trajectory: (network evaluations so far, least error so far): of the network on samples held out; where whole
+        networks are what is searched, in `Knobs` and `Exhaustive`, on the samples to tune with.
     num_evaluations: passes of one tuning batch through the whole network, or their equal in MVMs.
-    num_mvms: of tiles, on the chips and in the simulator.
+    num_mvms: of tiles, on the chips and in the simulator that stands for them; what a reference takes is not counted.
     """
 
     method: str

@@ -7,6 +7,7 @@ import torch
 from crossloom.calibration import fixed_batch
 from crossloom.datasets import Dataset
 from crossloom.errors import DataError
+from crossloom.graph import check_inputs
 from crossloom.programming import ProgrammedChips
 from crossloom.runtime import Batch
 
@@ -30,7 +31,7 @@ def split(chips: ProgrammedChips, data: Data, num_samples: int, held_out: float)
 
     data: a tensor [sample, ...], a tuple of them for several inputs, or a `Dataset`, which has labels.
 
-    Raises DataError when they are no tensors of one length, are too few, or do not fit a model that fixes its batch.
+    Raises DataError when they are no tensors of one length, are too few, or do not fit the model.
     """
     samples, labels = _parts(data)
     number, size = len(samples[0]), fixed_batch(chips.placement.mapped)
@@ -42,7 +43,9 @@ def split(chips: ProgrammedChips, data: Data, num_samples: int, held_out: float)
         raise DataError(
             f"tuning needs at least {2 * (size or 2)} samples, some to tune with and some to judge by, got {number}"
         )
-    return _cut(samples, labels, 0, num_tuned), _cut(samples, labels, number - num_held, number)
+    tuned = _cut(samples, labels, 0, num_tuned)
+    check_inputs(chips.placement.mapped.quantized.graph, tuned.samples)
+    return tuned, _cut(samples, labels, number - num_held, number)
 
 
 def _parts(data: Data) -> tuple[Samples, torch.Tensor | None]:

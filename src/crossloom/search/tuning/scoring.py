@@ -32,16 +32,17 @@ class Spending:
     def num_evaluations(self) -> float:
         return self.num_mvms / max(self.mvms_per_evaluation, 1)
 
-    @property
-    def is_over(self) -> bool:
-        """Whether the budget is spent."""
-        seconds, most = time.monotonic() - self.began, self.max_evaluations
-        has_no_time = self.max_seconds is not None and seconds >= self.max_seconds
-        return has_no_time or (most is not None and self.num_evaluations >= most)
+    def allows(self, num_mvms: int) -> bool:
+        """Whether the budget has time left, and room for so many more MVMs."""
+        if self.max_seconds is not None and time.monotonic() - self.began >= self.max_seconds:
+            return False
+        most = self.max_evaluations
+        return most is None or self.num_mvms + num_mvms <= most * self.mvms_per_evaluation
 
     def note(self, error: float) -> None:
-        """Another point of the trajectory."""
-        self.trajectory.append((self.num_evaluations, error))
+        """Another point of the trajectory: the least error so far."""
+        least = min([error, *(known for _, known in self.trajectory[-1:])])
+        self.trajectory.append((self.num_evaluations, least))
 
 
 def mvms_per_sample(chips: ProgrammedChips) -> dict[str, int]:
