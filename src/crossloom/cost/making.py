@@ -63,7 +63,7 @@ def _layer_parts(
     work: Work, digital: DigitalWork, table: ComponentTable
 ) -> tuple[list[PartCost], dict[str, float], tuple[str, ...]]:
     """The parts of all layers, the digital unit's operations by layer, and what could not be known."""
-    mapped, system = work.placement.mapped, work.placement.system
+    system = work.placement.system
     found = {name: layer_actions(layer, table) for name, layer in work.layers.items()}
     operations = operations_by_layer(work, digital)
     parts: list[PartCost] = []

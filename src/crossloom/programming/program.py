@@ -136,8 +136,8 @@ def attach(placement: Placement, backend: Backend) -> ProgrammedChips:
 def _check_rounds(placement: Placement) -> None:
     if placement.rounds:
         raise ProgramError(
-            f"this placement writes the system in {placement.num_rounds} rounds for every batch, which programming does "
-            f"not do: use a larger system (num_chips={placement.system.num_chips * placement.num_rounds} will do)"
+            f"this placement writes the system in {placement.num_rounds} rounds for every batch, which programming "
+            f"does not do: use a larger system (num_chips={placement.system.num_chips * placement.num_rounds} will do)"
         )
 
 
