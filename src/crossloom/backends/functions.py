@@ -1,11 +1,14 @@
 """What the regions of simulated macros do with codes: made once, and again when their cells have changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
 from crossloom.backends.checks import check_together
+from crossloom.backends.held import held_bytes
 from crossloom.backends.macro_state import MacroState
 from crossloom.circuits import (
     CellNoise,
@@ -44,9 +47,28 @@ class _Ready:
     cells: tuple[CellState, ...]
     function: _Function
 
+    @cached_property
+    def num_bytes(self) -> int:
+        """What the function takes in memory beside the cells."""
+        return held_bytes(self.function, self.cells)
+
     def is_for(self, commands: tuple[MvmCommand, ...], cells: tuple[CellState, ...]) -> bool:
         """Whether these are the same commands on cells that have not changed since."""
         return self.commands == commands and all(a is b for a, b in zip(self.cells, cells, strict=True))
+
+
+@dataclass(frozen=True)
+class _Effective:
+    """What wires make of a region's cells, and of their noise."""
+
+    cells: CellState
+    matrix: torch.Tensor
+    noise: CellNoise
+
+    @cached_property
+    def num_bytes(self) -> int:
+        """What it takes in memory beside the cells."""
+        return held_bytes((self.matrix, self.noise), self.cells)
 
 
 class RegionFunctions:
@@ -67,11 +89,35 @@ class RegionFunctions:
                 "wires); give dac.read_voltage"
             )
         self._ready: dict[tuple[_Place, ...], _Ready] = {}
-        self._effective: dict[_Place, tuple[CellState, tuple[torch.Tensor, CellNoise]]] = {}
+        self._effective: dict[_Place, _Effective] = {}
+
+    def drop(self, addresses: Collection[MacroAddress]) -> None:
+        """Forget what was made of these macros."""
+        self._ready = {
+            places: ready
+            for places, ready in self._ready.items()
+            if not any(address in addresses for address, _ in places)
+        }
+        self._effective = {
+            place: known for place, known in self._effective.items() if place[0] not in addresses
+        }
+
+    @property
+    def num_bytes(self) -> int:
+        """What the functions take in memory beside the cells."""
+        return sum(ready.num_bytes for ready in self._ready.values()) + sum(
+            known.num_bytes for known in self._effective.values()
+        )
+
+    def none(self) -> "RegionFunctions":
+        """The functions of the same chips, of which none is made yet."""
+        twin = copy(self)
+        twin._ready, twin._effective = {}, {}
+        return twin
 
     def copy(self) -> "RegionFunctions":
         """The same functions, for a copy of the chips."""
-        twin = RegionFunctions(self._spec, self._model, self._device)
+        twin = self.none()
         twin._ready, twin._effective = dict(self._ready), dict(self._effective)
         return twin
 
@@ -154,11 +200,11 @@ class RegionFunctions:
     def _array(self, command: MvmCommand, state: MacroState) -> EffectiveArray:
         place = (command.address, command.region)
         known = self._effective.get(place)
-        if known is None or known[0] is not state.cells:
-            known = (state.cells, self._cells(command.region, state.cells).effective())
+        if known is None or known.cells is not state.cells:
+            known = _Effective(state.cells, *self._cells(command.region, state.cells).effective())
             self._effective[place] = known
         wiring = command.wiring if state.driver_errors is None else wiring_of_rows(command.wiring)
-        return effective_array(*known[1], wiring, command.level_step)
+        return effective_array(known.matrix, known.noise, wiring, command.level_step)
 
     def _offset(
         self, commands: tuple[MvmCommand, ...], states: tuple[MacroState, ...]

@@ -1,6 +1,7 @@
 """Chips that exist only in memory, with the physics of `devices` and `circuits`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -18,6 +19,7 @@ from crossloom.backends.checks import (
 )
 from crossloom.backends.functions import RegionFunctions
 from crossloom.backends.half_select import half_select
+from crossloom.backends.held import held_bytes
 from crossloom.backends.macro_state import MacroState, deliver_macro
 from crossloom.backends.noise import sample_noise
 from crossloom.backends.read_stress import read_stress
@@ -193,6 +195,41 @@ class SimulatedBackend(Backend):
         twin._functions = self._functions.copy()
         twin._is_quiet = self._is_quiet
         return twin
+
+    def part(self, addresses: Collection[MacroAddress]) -> Self:
+        """The same chips, independent of these, with these macros as they are and all others as delivered."""
+        if self._stress is not None:
+            raise BackendError(
+                f"cells of {self.spec.name} are disturbed by reads, so that no seed says what they are; keep all "
+                "of them in memory"
+            )
+        macros = {
+            address: self._chips.macros[address] for address in addresses if address in self._chips.macros
+        }
+        twin = copy(self)
+        twin._chips = SimulatedChips(self.spec, self.seed, macros)
+        twin._functions = self._functions.none()
+        return twin
+
+    def join(self, part: Any) -> None:
+        """Take the macros of a part of these chips."""
+        if not isinstance(part, SimulatedBackend) or (part.spec, part.seed) != (self.spec, self.seed):
+            raise BackendError(f"need a part of these chips of {self.spec.name}, got other chips")
+        for address, state in part._chips.macros.items():
+            self._put(address, state)
+
+    def drop(self, addresses: Collection[MacroAddress]) -> None:
+        """Forget these macros: they are as delivered."""
+        macros = {address: state for address, state in self._chips.macros.items() if address not in addresses}
+        self._chips = SimulatedChips(self.spec, self.seed, macros, self._chips.is_quiet)
+        self._functions.drop(addresses)
+
+    @property
+    def num_bytes(self) -> int:
+        """What macros and their functions take in memory."""
+        macros = self._chips.macros
+        each = held_bytes(next(iter(macros.values()))) if macros else 0  # all are of one size
+        return each * len(macros) + self._functions.num_bytes
 
     def to(self, device: torch.device | str) -> "SimulatedBackend":
         """The same chips on another torch device."""

@@ -54,8 +54,8 @@ def conductances(chips: ProgrammedChips, layer: str) -> dict[int, torch.Tensor]:
     mapped = placement.mapped
     numbers = mapped.tiles_of[layer]
     if report is not None and not chips.elapsed:
-        errors = {tile.tile: tile.error for tile in report.tiles}
-        return {number: mapped.targets(mapped.tiles[number]) + errors[number] for number in numbers}
+        tiles = report.of(numbers)
+        return {number: mapped.targets(mapped.tiles[number]) + tiles[number].error for number in numbers}
     backend = chips.backend
     return {
         number: backend.read(placement.sites[number].address, region_of(placement, number))

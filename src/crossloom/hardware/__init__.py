@@ -3,6 +3,7 @@
 from crossloom.hardware.backend import (
     Backend,
     Copyable,
+    Divisible,
     ManyMvms,
     OnChipSet,
     Quietable,
@@ -19,6 +20,7 @@ __all__ = [
     "Codes",
     "Copyable",
     "DenseCodes",
+    "Divisible",
     "Draw",
     "InputFormat",
     "ManyMvms",

@@ -1,7 +1,7 @@
 """The line: what a chip can be asked, simulated or at the end of a cable."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol, Self, runtime_checkable
 
 import torch
@@ -86,6 +86,31 @@ class Copyable(Protocol):
 
     def copy(self) -> Backend:
         """The same chips, independent of these from now on."""
+        ...
+
+
+@runtime_checkable
+class Divisible(Protocol):
+    """A backend whose macros can leave memory: what one is follows from what was done to it, and from nothing else."""
+
+    def part(self, addresses: Collection[MacroAddress]) -> Self:
+        """The same chips, independent of these from now on, with these macros as they are and all others as delivered.
+
+        BackendError where reads change cells, so that macros follow from all that was ever read.
+        """
+        ...
+
+    def join(self, part: Any) -> None:
+        """Take the macros of a part of these chips, in place of one's own."""
+        ...
+
+    def drop(self, addresses: Collection[MacroAddress]) -> None:
+        """Forget these macros, and what was made from them: they are as delivered."""
+        ...
+
+    @property
+    def num_bytes(self) -> int:
+        """What macros, and what was made from them, take in memory."""
         ...
 
 

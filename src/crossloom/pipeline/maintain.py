@@ -161,7 +161,7 @@ def _visit(
     report = chips.report
     assert report is not None
     chips, left, more = _judge(chips, data, config)
-    touched = sum(int((tile.pulses > 0).sum()) for tile in report.tiles) or report.num_cells
+    touched = sum(tile.num_touched for tile in report.totals) or report.num_cells
     cost = (touched, report.num_pulses, report.num_failed, report.write_time, report.energy)
     return chips, Visit(time, error, left, True, num_mvms + more, *cost)
 

@@ -25,8 +25,10 @@ from crossloom.programming.strategies import (
     pulse_widths,
     usual_strategy,
 )
+from crossloom.programming.streaming import VALUES_SHARE, StreamedBackend
 
 __all__ = [
+    "VALUES_SHARE",
     "Block",
     "Corrected",
     "Corrections",
@@ -40,6 +42,7 @@ __all__ = [
     "ProgrammingPlan",
     "ProgrammingReport",
     "Strategy",
+    "StreamedBackend",
     "TileCorrection",
     "TileReport",
     "Vipi",

@@ -1,7 +1,7 @@
 """What calibration found for programmed chips, and the digital unit makes good: settings, gains and offsets."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -85,11 +85,11 @@ def placement_digest(placement: Placement) -> str:
         found.update(repr((replace(tile, integration_time=1.0), site)).encode())
     for name, layer in mapped.quantized.layers.items():
         found.update(f"{name}{layer.input_step!r}{layer.input_bits}{mapped.schemes.get(name)!r}".encode())
-        found.update(_bytes(layer.weight))
+        found.update(_bytes(layer.weight.to(torch.int16)))
     return found.hexdigest()
 
 
-def measured_digest(errors: list[torch.Tensor]) -> str:
+def measured_digest(errors: Iterable[torch.Tensor]) -> str:
     """A name for chips by what was measured when they were programmed; no two sets of real cells agree."""
     found = hashlib.blake2b(digest_size=8)
     for error in errors:
@@ -111,5 +111,5 @@ def check_fits(corrections: Corrections, system: str, placement: str, chips: str
         )
 
 
-def _bytes(tensor: torch.Tensor) -> bytes:
-    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+def _bytes(tensor: torch.Tensor) -> memoryview:
+    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data

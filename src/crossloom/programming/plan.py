@@ -60,15 +60,27 @@ def region_of(placement: Placement, tile: int) -> Region:
 
 def plan_programming(placement: Placement) -> ProgrammingPlan:
     """The regions and targets of all tiles."""
-    mapped = placement.mapped
-    planned = [
-        PlannedTile(
-            tile=number,
-            layer=mapped.tiles[number].layer,
-            address=site.address,
-            region=region_of(placement, number),
-            targets=mapped.targets(mapped.tiles[number]),
-        )
-        for number, site in enumerate(placement.sites)
-    ]
-    return ProgrammingPlan(tuple(sorted(planned, key=lambda item: (item.address, item.tile))))
+    in_order = (number for numbers in tiles_by_macro(placement).values() for number in numbers)
+    return ProgrammingPlan(tuple(plan_tile(placement, number) for number in in_order))
+
+
+def plan_tile(placement: Placement, number: int) -> PlannedTile:
+    """The region and the targets of one tile."""
+    tile = placement.mapped.tiles[number]
+    return PlannedTile(
+        tile=number,
+        layer=tile.layer,
+        address=placement.sites[number].address,
+        region=region_of(placement, number),
+        targets=placement.mapped.targets(tile),
+    )
+
+
+def tiles_by_macro(placement: Placement) -> dict[MacroAddress, tuple[int, ...]]:
+    """The numbers of the tiles on every macro; both in the order in which they are written."""
+    found: dict[MacroAddress, list[int]] = {
+        address: [] for address in sorted({site.address for site in placement.sites})
+    }
+    for number, site in enumerate(placement.sites):
+        found[site.address].append(number)
+    return {address: tuple(numbers) for address, numbers in found.items()}

@@ -1,13 +1,13 @@
 """The stage: a placement is written into chips."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
 from crossloom.artefacts import Artefact, saved
 from crossloom.errors import ArtefactError, BackendError, ConfigError, ProgramError
-from crossloom.hardware import Backend, Copyable, Storable, Timed, backends
+from crossloom.hardware import Backend, Copyable, Storable, backends
 from crossloom.placement import Placement
 from crossloom.programming.corrections import (
     Corrected,
@@ -16,9 +16,11 @@ from crossloom.programming.corrections import (
     measured_digest,
     placement_digest,
 )
-from crossloom.programming.plan import PlannedTile, ProgrammingPlan, plan_programming
-from crossloom.programming.report import ProgrammingReport, TileReport
-from crossloom.programming.strategies import Strategy, WritesTogether, Written, usual_strategy
+from crossloom.programming.plan import PlannedTile, plan_programming
+from crossloom.programming.report import ProgrammingReport
+from crossloom.programming.strategies import Strategy, usual_strategy
+from crossloom.programming.streaming import ReplayedTiles, StreamedBackend, StreamedChips, stream
+from crossloom.programming.writing import write_tiles
 from crossloom.progress import track
 from crossloom.spec import SystemSpec
 
@@ -52,8 +54,12 @@ class ProgrammedChips(Artefact):
     @cached_property
     def digests(self) -> tuple[str, str]:
         """Names for what these chips hold, and for these chips; "unknown" where somebody else programmed them."""
-        tiles = None if self.report is None else [tile.error for tile in self.report.tiles]
-        return placement_digest(self.placement), "unknown" if tiles is None else measured_digest(tiles)
+        return placement_digest(self.placement), self._chips_digest()
+
+    def _chips_digest(self) -> str:
+        if self.report is None:
+            return "unknown"
+        return self.report.digest or measured_digest(tile.error for tile in self.report.tiles)
 
     def with_calibration(self, calibration: Corrected | None) -> "ProgrammedChips":
         """The same chips, whose runs apply this calibration; None takes off what they have.
@@ -71,22 +77,31 @@ class ProgrammedChips(Artefact):
             raise BackendError(
                 f"chips on a {type(self.backend).__name__} cannot be saved: they are not in memory"
             )
-        state = self.backend.to_state()
-        kind = self.backend.kind
-        return _SavedChips(self.placement, kind, state, self.report, self.corrections, self.elapsed)
+        state, report = self.backend.to_state(), self.report
+        if isinstance(self.backend, StreamedBackend):
+            state, report = state.without(self.placement), report and replace(report, tiles=())
+        return _SavedChips(self.placement, self.backend.kind, state, report, self.corrections, self.elapsed)
 
     @classmethod
     def prepare(cls, plain: Any) -> None:
         """Load the backend by its name, so that the state of its chips is known."""
-        backends[plain["fields"]["backend"]]
+        fields = plain["fields"]
+        backends[fields["backend"]]
+        if fields["backend"] == StreamedBackend.kind:
+            backends[fields["state"]["fields"]["kind"]]
 
     @classmethod
     def from_saved(cls, value: Any) -> Self:
         """The chips again, on a backend made from the state that was kept."""
         if not isinstance(value, _SavedChips):
             raise ArtefactError(f"holds a {type(value).__name__}, not chips")
-        backend = backends[value.backend].from_state(value.state)  # type: ignore[attr-defined]
-        return cls(value.placement, backend, value.report, value.corrections, value.elapsed)
+        state, report = value.state, value.report
+        if isinstance(state, StreamedChips):
+            state = state.with_placement(value.placement)
+        backend = backends[value.backend].from_state(state)  # type: ignore[attr-defined]
+        if isinstance(backend, StreamedBackend) and report is not None:
+            report = replace(report, tiles=ReplayedTiles(backend.divisible, backend.past.until_written()))
+        return cls(value.placement, backend, report, value.corrections, value.elapsed)
 
 
 @saved
@@ -101,29 +116,43 @@ class _SavedChips:
 
 
 def program(
-    placement: Placement, backend: Backend, strategy: Strategy | None = None, settle: float = 1.0
+    placement: Placement,
+    backend: Backend,
+    strategy: Strategy | None = None,
+    settle: float = 1.0,
+    *,
+    memory: int | str | None = None,
 ) -> ProgrammedChips:
     """Write every tile into its region, wait `settle` seconds, and measure what is there.
 
     The strategy is `WriteVerify()` unless given, and `DirectSet()` where cells are ideal. A backend that
-    can be copied is left as it was. Raises ProgramError when the backend is another system, and ConfigError
-    for an impossible wait, before any pulse.
+    can be copied is left as it was.
+
+    memory: bytes, or text as "4 GiB": the most that programming and runs shall take beside the network itself; macros
+    are then made when they are used and dropped when room is short, each as it would be if it were kept. None keeps
+    all of them.
+
+    Raises ProgramError when the backend is another system, or cannot make macros again, and ConfigError for an
+    impossible wait or too little memory, before any pulse.
     """
-    strategy = strategy or usual_strategy(backend)
+    chips = backend.base if isinstance(backend, StreamedBackend) else backend
+    strategy = strategy or usual_strategy(chips)
     if not settle >= 0:
         raise ConfigError(f"need settle >= 0 seconds, got {settle}")
     _check_system(placement, backend)
     _check_rounds(placement)
-    strategy.check(backend)
-    tolerance = strategy.tolerance_for(backend)
+    strategy.check(chips)
+    if memory is not None or isinstance(backend, StreamedBackend):
+        return ProgrammedChips(placement, *stream(placement, backend, strategy, settle, memory))
+    tolerance, name = strategy.tolerance_for(backend), type(strategy).__name__
     plan = plan_programming(placement)
     backend = backend.copy() if isinstance(backend, Copyable) else backend
-    written = _write(plan, backend, strategy)
-    if isinstance(backend, Timed):
-        backend.wait(settle)
-    reports = tuple(_report(item, backend, written) for item in plan.tiles)
-    name = type(strategy).__name__
+    reports = write_tiles(plan.tiles, backend, strategy, settle, _watched)
     return ProgrammedChips(placement, backend, ProgrammingReport(name, tolerance, settle, reports))
+
+
+def _watched(tiles: Sequence[PlannedTile]) -> Iterable[PlannedTile]:
+    return track(tiles, "programming", len(tiles))
 
 
 def attach(placement: Placement, backend: Backend) -> ProgrammedChips:
@@ -161,31 +190,3 @@ def _line(system: SystemSpec) -> dict[str, Any]:
         "drivers": (macro.dac.bits, macro.dac.is_signed, macro.dac.read_voltage, macro.input_modes),
         "converters": (readout.bits, readout.is_signed, readout.integrator),
     }
-
-
-def _write(plan: ProgrammingPlan, backend: Backend, strategy: Strategy) -> dict[int, Written]:
-    """What each tile took, by its number."""
-    if isinstance(strategy, WritesTogether):
-        all_written = strategy.write_all(backend, [item.block for item in plan.tiles])
-        return {item.tile: written for item, written in zip(plan.tiles, all_written, strict=True)}
-    return {
-        item.tile: strategy.write(backend, item.address, item.region, item.targets)
-        for item in track(plan.tiles, "programming", len(plan.tiles))
-    }
-
-
-def _report(item: PlannedTile, backend: Backend, written: Mapping[int, Written]) -> TileReport:
-    measured = backend.read(item.address, item.region).to(item.targets)
-    done = written[item.tile]
-    error = (measured - item.targets).float()
-    return TileReport(
-        item.layer,
-        item.tile,
-        done.pulses,
-        done.failed,
-        error,
-        done.write_time,
-        done.energy,
-        done.num_reads,
-        done.trajectory,
-    )

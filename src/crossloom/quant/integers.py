@@ -8,12 +8,17 @@ from crossloom.graph import Matrix, activate, interpret, multiply
 from crossloom.quant.layer import QuantizedLayer
 from crossloom.quant.quantize import QuantizedGraph
 
+_TOGETHER = 2**22  # weights
+
 
 def integer_sums(node: Matrix, layer: QuantizedLayer, codes: torch.Tensor) -> torch.Tensor:
     """Sums of products of input codes and weights, exactly, in the layout of the node's output."""
     if codes.device.type == "cpu":
-        dtype = layer.exact_dtype
-        return multiply(node, codes.to(dtype), layer.weight.to(dtype), None)
+        codes = codes.to(layer.exact_dtype)
+        # Sums are exact, so outputs may come in parts: no weight is ever held in floats as a whole.
+        number = 1 if node.groups > 1 else -(-layer.weight.numel() // _TOGETHER)
+        parts = [multiply(node, codes, part.to(codes), None) for part in layer.weight.chunk(max(number, 1))]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, -1 if node.window is None else 1)
     # Accelerators may add up in other ways, or in fewer bits; in float64 what that costs rounds away.
     return multiply(node, codes.double(), layer.weight.to(codes.device).double(), None).round_()
 

@@ -1,5 +1,6 @@
 """How the cells came out: what was asked for, what is there, and what it took."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,13 +11,15 @@ from crossloom.programming import ProgrammingReport, TileReport
 _NUM_BINS = 96
 _MAX_LEVELS = 20
 _MAX_PICTURE = (192, 160)
+_MOST_CELLS = 2**22  # that are looked at one by one, where tiles are not kept
 
 
 def gather_cells(report: ProgrammingReport, mapped: MappedGraph) -> dict[str, Any]:
-    """Histograms over all cells, S, and a picture of the worst tile."""
-    targets = torch.cat([mapped.targets(mapped.tiles[tile.tile]).flatten().cpu() for tile in report.tiles])
-    errors = torch.cat([tile.error.flatten().cpu() for tile in report.tiles]).to(targets)
-    pulses = torch.cat([tile.pulses.flatten().cpu() for tile in report.tiles])
+    """Histograms over all cells, S, and a picture of the worst tile; where tiles are not kept, over those of some."""
+    shown = _shown(report)
+    targets = torch.cat([mapped.targets(mapped.tiles[tile.tile]).flatten().cpu() for tile in shown])
+    errors = torch.cat([tile.error.flatten().cpu() for tile in shown]).to(targets)
+    pulses = torch.cat([tile.pulses.flatten().cpu() for tile in shown])
     edges = _edges(torch.cat([targets, targets + errors]))
     return {
         "strategy": report.strategy,
@@ -36,6 +39,12 @@ def gather_cells(report: ProgrammingReport, mapped: MappedGraph) -> dict[str, An
         "pulses": _pulse_histogram(pulses),
         "worst_tile": _worst_tile(report),
     }
+
+
+def _shown(report: ProgrammingReport) -> Sequence[TileReport]:
+    """All tiles; or every so many-th, where each has to be made again."""
+    step = 1 if report.known is None else -(-report.num_cells // _MOST_CELLS)
+    return tuple(report.tiles[place] for place in range(0, len(report.tiles), max(step, 1)))
 
 
 def _edges(values: torch.Tensor, num_bins: int = _NUM_BINS) -> torch.Tensor:
@@ -87,7 +96,10 @@ def _pulse_histogram(pulses: torch.Tensor) -> dict[str, Any]:
 
 def _worst_tile(report: ProgrammingReport) -> dict[str, Any]:
     """The tile of the largest error (root mean square), as a picture of its errors, S."""
-    tile = max(report.tiles, key=lambda tile: tile.error.double().square().mean().item())
+    totals = report.totals
+    tile = report.tiles[
+        max(range(len(totals)), key=lambda place: totals[place].error_power / totals[place].num_cells)
+    ]
     block = [-(-size // most) for size, most in zip(tile.error.shape, _MAX_PICTURE, strict=True)]
     return {
         "layer": tile.layer,

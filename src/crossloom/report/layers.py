@@ -6,7 +6,7 @@ from typing import Any
 from crossloom.graph import Matrix
 from crossloom.mapping import MappedGraph, NodeCoverage, Scheme
 from crossloom.placement import Placement
-from crossloom.programming import ProgrammedChips, TileReport
+from crossloom.programming import ProgrammedChips
 from crossloom.runtime import LayerQuality, RunResult
 
 Row = dict[str, Any]
@@ -89,16 +89,12 @@ def _quality(quality: LayerQuality | None) -> Row:
 
 
 def _programming(chips: ProgrammedChips, name: str) -> Row:
-    tiles = [tile for tile in chips.report.tiles if tile.layer == name] if chips.report else []
-    num_cells = sum(tile.error.numel() for tile in tiles)
+    tiles = [tile for tile in chips.report.totals if tile.layer == name] if chips.report else []
+    num_cells = sum(tile.num_cells for tile in tiles)
     if not num_cells:
         return {"programming_error": None, "num_failed": None, "pulses_per_cell": None}
     return {
-        "programming_error": _rms(tiles, num_cells),
-        "num_failed": sum(int(tile.failed.sum()) for tile in tiles),
-        "pulses_per_cell": sum(int(tile.pulses.sum()) for tile in tiles) / num_cells,
+        "programming_error": (sum(tile.error_power for tile in tiles) / num_cells) ** 0.5,
+        "num_failed": sum(tile.num_failed for tile in tiles),
+        "pulses_per_cell": sum(tile.num_pulses for tile in tiles) / num_cells,
     }
-
-
-def _rms(tiles: Sequence[TileReport], num_cells: int) -> float:
-    return (sum(tile.error.double().square().sum().item() for tile in tiles) / num_cells) ** 0.5

@@ -13,12 +13,12 @@ from crossloom.artefacts import Artefact, saved
 from crossloom.errors import ConfigError, DataError, RunError
 from crossloom.graph import Graph, Input, Interpreter, Matrix, check_inputs, find_node, float_matrix
 from crossloom.hardware import Draw
-from crossloom.programming import ProgrammedChips
+from crossloom.programming import VALUES_SHARE, ProgrammedChips, StreamedBackend
 from crossloom.progress import track
 from crossloom.quant import finish, integer_matrix
 from crossloom.registry import did_you_mean
 from crossloom.runtime.activity import LayerActivity
-from crossloom.runtime.counts import ActionCounts, count_layer, total
+from crossloom.runtime.counts import ActionCounts, count_layer, input_format, total
 from crossloom.runtime.draws import Draws
 from crossloom.runtime.layer import LayerOnChips
 from crossloom.runtime.memory import keep_memory
@@ -30,6 +30,10 @@ Mode = Literal["chip", "integer", "float"]
 Hook = Callable[[LayerProbe], None]
 _STEP, _MOST_STEPS = 32, 8  # read noise is drawn for 32 samples at a time
 _LIVELY = 2**20  # numbers: larger values leave the cache
+_BYTES_PER_VALUE, _BYTES_PER_CYCLE = (
+    32,
+    8,
+)  # of the largest node: inputs, sums and answers; cycles and their noise
 
 
 @saved
@@ -84,7 +88,8 @@ def run(
     Args:
         inputs: a tensor [sample, ...], or a tuple of them for several inputs.
         batch_size: samples that go through together; the answers do not depend on it. None takes what the
-            model fixes, or 32 to 256, the fewer the larger the model's values are.
+            model fixes, or 32 to 256, the fewer the larger the model's values are; on chips that do not fit in
+            memory, as many as its share for values holds, so that macros need not be made more often than once.
         mode: where layers run: on the chip, in the integer interpreter, or in float.
         modes: the same for single layers by name.
         hooks: called with a layer's input, ideal output and chip output, batch by batch; where a state meets the layer,
@@ -100,7 +105,8 @@ def run(
     _check_chips(chips)
     graph = chips.placement.mapped.quantized.graph
     batch, fixed = _as_batch(inputs), _fixed_batch(graph.inputs)
-    batch_size = fixed or _quick_batch(graph) if batch_size is None else batch_size
+    if batch_size is None:
+        batch_size = fixed or _usual_batch(chips)
     placed = _modes(chips, mode, modes or {})
     _check(graph, batch, batch_size, placed, hooks or {}, stop_at)
     probe_samples = fixed if fixed and probe_samples else probe_samples
@@ -273,11 +279,19 @@ def _fixed_batch(wanted: Sequence[Input]) -> int | None:
     return next((node.shape[0] for node in wanted if node.shape and node.shape[0] is not None), None)
 
 
-def _quick_batch(graph: Graph) -> int:
-    """As many samples as keep a layer's values in the cache; with fewer, layers wait for Python."""
-    shapes = [node.shape for node in graph.nodes if node.shape is not None]
+def _usual_batch(chips: ProgrammedChips) -> int:
+    """As many samples as keep a layer's values in the cache; with fewer, layers wait for Python. Where macros are made
+    when they are used, as many as there is room for."""
+    placement, backend = chips.placement, chips.backend
+    shapes = [node.shape for node in placement.mapped.quantized.graph.nodes if node.shape is not None]
     largest = max(prod(size or 1 for size in shape) for shape in shapes)
-    return _STEP * min(max(_LIVELY // (_STEP * largest), 1), _MOST_STEPS)
+    if not isinstance(backend, StreamedBackend):
+        return _STEP * min(max(_LIVELY // (_STEP * largest), 1), _MOST_STEPS)
+    dac = placement.system.macro.dac
+    cycles = max(input_format(placement, name).num_cycles(dac) for name in placement.mapped.schemes)
+    size = largest * (_BYTES_PER_VALUE + _BYTES_PER_CYCLE * cycles)
+    number = int(backend.memory * VALUES_SHARE) // size
+    return number // _STEP * _STEP or max(number, 1)
 
 
 def _check(

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 import torch
 
+from crossloom.artefacts import saved
 from crossloom.errors import ProgramError
 from crossloom.hardware import Backend, OnChipSet, Region
 from crossloom.programming.strategies.strategy import Strategy, Written
 from crossloom.spec import MacroAddress
 
 
+@saved
 @dataclass(frozen=True)
 class DirectSet(Strategy):
     """Let the chip bring its cells to their targets on its own, in one event per region."""

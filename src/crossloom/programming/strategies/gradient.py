@@ -5,6 +5,7 @@ from math import isfinite
 
 import torch
 
+from crossloom.artefacts import saved
 from crossloom.errors import ConfigError
 from crossloom.hardware import Backend, Region
 from crossloom.programming.strategies.outputs import OutputProbe
@@ -20,6 +21,7 @@ from crossloom.programming.strategies.verifying import pulse_widths
 from crossloom.spec import MacroAddress
 
 
+@saved
 @dataclass(frozen=True)
 class GradientProgramming(Strategy):
     """Multiply test inputs, compare with the products that the targets would give, pulse down the gradient.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from crossloom.artefacts import saved
 from crossloom.errors import ProgramError
 from crossloom.hardware import Backend, Region
 from crossloom.programming.strategies.session import Session
@@ -22,6 +23,7 @@ from crossloom.spec import MacroAddress
 _STEPS = 20  # of the usual ramp, from the nominal voltage to the highest
 
 
+@saved
 @dataclass(frozen=True)
 class IncrementalStep(Strategy):
     """Pulses of the shortest width, each `voltage_step` V above the one before, until the target is passed.

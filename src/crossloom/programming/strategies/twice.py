@@ -6,6 +6,7 @@ from math import isfinite
 
 import torch
 
+from crossloom.artefacts import saved
 from crossloom.errors import ConfigError, ProgramError
 from crossloom.hardware import Backend, Region, Timed
 from crossloom.programming.strategies.strategy import Block, Strategy, Written, check_choices
@@ -13,6 +14,7 @@ from crossloom.programming.strategies.write_verify import WriteVerify
 from crossloom.spec import MacroAddress
 
 
+@saved
 @dataclass(frozen=True)
 class ProgramTwice(Strategy):
     """Write all regions by `strategy`, wait, read, and write again what has left its tolerance meanwhile.

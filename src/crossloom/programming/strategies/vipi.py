@@ -5,6 +5,7 @@ from math import isfinite
 
 import torch
 
+from crossloom.artefacts import saved
 from crossloom.errors import ConfigError
 from crossloom.hardware import Backend, Region
 from crossloom.programming.strategies.incremental import ramp_for
@@ -24,6 +25,7 @@ from crossloom.spec import MacroAddress, PulseSpec
 _STEPS = 5  # of the usual rise, from the nominal voltage to the highest
 
 
+@saved
 @dataclass(frozen=True)
 class Vipi(Strategy):
     """Pulse widths by a proportional-integral controller of every cell's error, u = k_p e + k_i sum(e).

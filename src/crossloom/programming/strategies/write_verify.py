@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from crossloom.artefacts import saved
 from crossloom.hardware import Backend, Region
 from crossloom.programming.strategies.session import Session
 from crossloom.programming.strategies.strategy import (
@@ -17,6 +18,7 @@ from crossloom.programming.strategies.verifying import pulse_widths, verify
 from crossloom.spec import MacroAddress
 
 
+@saved
 @dataclass(frozen=True)
 class WriteVerify(Strategy):
     """Read, compare, pulse where the error is too large, repeat.
