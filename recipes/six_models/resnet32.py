@@ -1,6 +1,6 @@
 """ResNet-32 on CIFAR-10: published weights, and the weights that `recipes/pdt_resnet32.py` trained for the chips."""
 
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from torch import nn
@@ -8,10 +8,8 @@ from torch.nn import functional
 
 from crossloom.errors import DataError
 from crossloom.training import load_learned
+from recipes.cifar import PRETRAINED, load_split, network
 from recipes.six_models.task import Samples, Task, accuracy
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from cifar import PRETRAINED, load_split, network
 
 LEARNED = Path(__file__).parents[1] / "weights" / "pdt_resnet32_noisy.safetensors"
 
@@ -28,12 +26,14 @@ def load(data: Path, part: str) -> Samples:
     return Samples(found.inputs, found.labels)
 
 
-def pretrained(data: Path) -> tuple[nn.Module, nn.Module]:
-    """The float network, whose weights lie somewhere under `data`, and the one that was trained as mapped."""
+def pretrained(folders: Sequence[Path]) -> tuple[nn.Module, nn.Module]:
+    """The float network, whose weights lie somewhere in these folders, and the one that was trained as mapped."""
     name = PRETRAINED["resnet32"]
-    path = next(data.rglob(name), None)
+    path = next((path for folder in folders for path in folder.rglob(name)), None)
     if path is None:
-        raise DataError(f"no {name} under {data}; put the weights of akamaster/pytorch_resnet_cifar10 there")
+        raise DataError(
+            f"no {name} in {', '.join(map(str, folders))}; put the weights of akamaster/pytorch_resnet_cifar10 there"
+        )
     return network("resnet32", path).eval(), load_learned(build().eval(), LEARNED)
 
 

@@ -52,7 +52,7 @@ def run_one(name: str, options: Options) -> dict:
     """One network on all sets of chips; a report of the first tuned set."""
     data = find_data(options.data, name)
     task = TASKS[name]
-    networks = load_networks(task, data, options.weights)
+    networks = load_networks(task, options.data, options.weights)
     deployment = Deployment(task, networks, data, options.images, options.output)
     digital = deployment.digital()
     reports = [options.output / f"{name}.html", *[None] * (options.chips - 1)]

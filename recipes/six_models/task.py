@@ -1,6 +1,6 @@
 """What the six have in common: a network, its data, a loss to train with, a score to judge by."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,7 +71,7 @@ class Task:
     score: Callable[[Tensor, Tensor], float]
     schedule: Schedule | None = None
     augment: Callable[[Tensor, torch.Generator], Tensor] | None = None
-    pretrained: Callable[[Path], tuple[nn.Module, nn.Module]] | None = None
+    pretrained: Callable[[Sequence[Path]], tuple[nn.Module, nn.Module]] | None = None
     labels: bool = True
 
 

@@ -4,6 +4,7 @@ Floating point first; then on, as the chips will compute: bits, converters, erro
 kept: the float weights in half precision, and the integers with their steps.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -33,8 +34,11 @@ SYSTEM = "tsinghua_c200"
 WEIGHTS = Path(__file__).parents[1] / "weights" / "six_models"
 
 
-def load_networks(task: Task, data: Path, folder: Path = WEIGHTS) -> tuple[nn.Module, nn.Module]:
-    """The float network, and the one that carries what it learned as mapped."""
+def load_networks(task: Task, data: Sequence[Path], folder: Path = WEIGHTS) -> tuple[nn.Module, nn.Module]:
+    """The float network, and the one that carries what it learned as mapped.
+
+    data: folders to look in for weights that are not in the repository.
+    """
     if task.pretrained is not None:
         return task.pretrained(data)
     plain, learned = _paths(task, folder)

@@ -68,13 +68,13 @@ def test_a_fifth_of_each_kind_of_tile_tests(tmp_path):
 def test_boxes_lie_where_the_defect_is_however_a_board_is_laid(tmp_path):
     write_board(tmp_path)
     train, test = detector.load(tmp_path, "train"), detector.load(tmp_path, "test")
-    assert (len(train), len(test)) == (8 * 9, 4)
+    assert (len(train), len(test)) == (8 * 16, 4)
     assert test.targets[:, 0].sum() == 1
     assert (test.targets[:, 5][test.targets[:, 0] > 0] == 3).all()
     whole = 0
     for pair, target in zip(train.inputs, train.targets, strict=True):
         for box in decode(target[None, 1:5])[0][target[0] > 0].tolist():
-            rows, columns = (pair[1] < 0).nonzero().T
+            rows, columns = (pair[1] < -0.5).nonzero().T
             painted = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
             clipped = [min(max(edge, 0), detector.CROP) for edge in box]
             assert clipped == pytest.approx([float(edge) for edge in painted], abs=1.5)

@@ -45,7 +45,7 @@ def weights(tmp_path_factory):
 
 
 def test_training_writes_both_networks_and_does_not_train_again(weights, monkeypatch):
-    plain, learned = training.load_networks(SMALL, weights, weights)
+    plain, learned = training.load_networks(SMALL, (), weights)
     test = load(None, "test")
     assert training.judge(SMALL, plain, test) > 0.9
     assert all(module.learned for module in learned if isinstance(module, nn.Linear))
@@ -55,11 +55,11 @@ def test_training_writes_both_networks_and_does_not_train_again(weights, monkeyp
 
 def test_missing_weights_are_said(tmp_path):
     with pytest.raises(ArtefactError, match=r"no weights of small .* add --train"):
-        training.load_networks(SMALL, tmp_path, tmp_path)
+        training.load_networks(SMALL, (), tmp_path)
 
 
 def test_scores_of_chips_are_kept_and_not_run_again(weights, tmp_path, monkeypatch):
-    networks = training.load_networks(SMALL, weights, weights)
+    networks = training.load_networks(SMALL, (), weights)
     deployment = Deployment(SMALL, networks, weights, 100, tmp_path)
     digital = deployment.digital()
     chips = deployment.chips(0, tmp_path / "report.html")

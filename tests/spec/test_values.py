@@ -53,7 +53,7 @@ def test_equal_values_are_equal():
 
 def test_a_wrong_choice_is_a_config_error_and_a_wrong_fact_a_spec_error():
     for wrong in (
-        lambda: QuantConfig(weight_bits=1),
+        lambda: QuantConfig(weight_bits=0),
         lambda: QuantConfig(weight_bit=4),
         lambda: QuantConfig(percentile=50),
         lambda: MappingConfig(copies=0),

@@ -23,6 +23,7 @@ class QuantizedLayer:
     """Integer weights [out, ...], a weight step per output, and the quantiser of the input.
 
     weight: int16 codes in -(2^(weight_bits-1) - 1) ... 2^(weight_bits-1) - 1.  weight_step: float64 [out].
+        Binary weights (-1 and 1) count as 2 bits.
     bias: float32 [out] or None.  input_power: mean square of the input codes on the calibration data.
     """
 

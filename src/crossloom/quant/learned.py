@@ -127,15 +127,20 @@ def recovered_step(
 
 def check_learned(config: QuantConfig, learned: Learned, known: list[str]) -> None:
     """ConfigError when a layer learned other than what `config` asks for, or is none of the `known` names."""
+    if learned and config.equalize:
+        raise ConfigError(
+            "equalize moves what layers learned; leave it out of QuantConfig, or convert plain layers"
+        )
     for name, (layer, _) in learned.items():
         if name not in known:
             raise ConfigError(f"learned: no matrix operation is called {name!r}; {did_you_mean(name, known)}")
+        wanted = config.for_layer(name)
         for choice, found in (
             ("weight_bits", layer.weight_bits),
             ("activation_bits", layer.input_bits),
             ("activations_are_signed", layer.input_is_signed),
         ):
-            asked = getattr(config, choice)
+            asked = getattr(wanted, choice)
             if asked is not None and asked != found:
                 raise ConfigError(
                     f"{name} learned with {choice}={found}, but QuantConfig asks for {choice}={asked}; leave it out of "

@@ -8,7 +8,9 @@ import torch
 from crossloom.artefacts import Artefact, saved
 from crossloom.errors import DataError, GraphError
 from crossloom.graph import Graph, Interpreter, Matrix, check_inputs, float_matrix
+from crossloom.quant.bias_correction import correct_biases
 from crossloom.quant.config import QuantConfig, resolve_quant
+from crossloom.quant.equalisation import equalize
 from crossloom.quant.layer import QuantizedLayer, code_range
 from crossloom.quant.learned import Learned, LearnedLayer, check_learned, recovered_step
 from crossloom.quant.ranges import find_steps
@@ -52,14 +54,21 @@ def quantize(
     """
     learned = learned or {}
     check_learned(config, learned, [node.name for node in graph.matrices])
+    config.check_layers(node.name for node in graph.matrices)
     config = config if precision is None else resolve_quant(config, precision)
     for node in graph.matrices:
         _check_weight(graph, node)
-    seen = _observe(graph, data)
+    graph = equalize(graph) if config.equalize else graph
+    batches = list(data) if config.correct_bias else data
+    seen = _observe(graph, batches)
     layers = {
-        node.name: _quantize_layer(graph, node, config, seen[node.name], learned.get(node.name))
+        node.name: _quantize_layer(
+            graph, node, config.for_layer(node.name), seen[node.name], learned.get(node.name)
+        )
         for node in graph.matrices
     }
+    if config.correct_bias:
+        layers = correct_biases(graph, layers, batches)
     return QuantizedGraph(graph, layers, config)
 
 
@@ -134,7 +143,7 @@ def _quantize_layer(
         weight=weight_codes,
         weight_step=weight_step,
         bias=None if node.bias is None else graph.tensors[node.bias].detach().float(),
-        weight_bits=weight_bits,
+        weight_bits=max(weight_bits, 2),
         input_step=step,
         input_bits=input_bits,
         input_is_signed=is_signed,
@@ -156,8 +165,13 @@ def _quantize_weight(
     weight: torch.Tensor, bits: int, config: QuantConfig
 ) -> tuple[torch.Tensor, torch.Tensor]:
     rows = weight.flatten(1) if config.per_channel else weight.reshape(1, -1)
-    codes = code_range(bits, True)
-    steps = find_steps(rows, codes, config.weight_range, config.percentile).double()
+    if bits == 1:
+        # Of least square error: signs, and the mean magnitude (Rastegari et al. 2016, XNOR-Net, equation 6).
+        codes = torch.where(weight < 0, -1, 1)
+        steps = rows.abs().mean(1).double().clamp(min=torch.finfo(torch.float32).tiny)
+        return codes.to(torch.int16), steps.expand(len(weight)).contiguous()
+    top = code_range(bits, True)
+    steps = find_steps(rows, top, config.weight_range, config.percentile).double()
     steps = steps.expand(len(weight)).contiguous()
     shaped = steps.view(-1, *[1] * (weight.dim() - 1))
-    return (weight / shaped).round().clamp(*codes).to(torch.int16), steps
+    return (weight / shaped).round().clamp(*top).to(torch.int16), steps
