@@ -26,7 +26,7 @@ _HOMES = {
     "units": "format_si",
     "graph": "Graph simplify trace",
     "graph.onnx": "import_onnx",
-    "quant": "LearnedLayer QuantConfig QuantizedGraph quantize",
+    "quant": "LayerQuantConfig LearnedLayer QuantConfig QuantizedGraph quantize",
     "mapping": (
         "DifferentialPair LayerMappingConfig MappedGraph MappingConfig OffsetColumn SignMagnitude TwosComplement "
         "Whole map_graph"
@@ -55,7 +55,8 @@ _HOMES = {
     "cost": "ComponentTable CostReport account estimate list_tables load_table schedule",
     "fitting": "DeviceFit FitConfig fit_device",
     "search": (
-        "Budget Choice Float GaussianProcess Genetic Grid Int Outcome Random Ray Sobol Space Study Tpe over_chips sweep"
+        "Budget Choice Float GaussianProcess Genetic Grid Int Outcome PrecisionChoice Random Ray Sobol Space Study Tpe "
+        "choose_precision over_chips sweep"
     ),
     "search.tuning": "Exhaustive Knobs LayerByLayer LayerTuning Scores TuningResult TwoStages tune",
     "pipeline": "MaintenanceReport RefreshConfig Waterfall compile maintain replicate simulate waterfall",

@@ -20,6 +20,7 @@ PAGES = [
     "docs/sweeps.md",
     "docs/design_space.md",
     "docs/costs.md",
+    "docs/placement.md",
     "docs/resna.md",
 ]
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from crossloom import __version__
-from crossloom.cli import costs, flow, hardware, searching, tuning, upkeep
+from crossloom.cli import costs, flow, hardware, placing, searching, tuning, upkeep
 from crossloom.cli.demo import demo
 from crossloom.errors import CrossloomError
 
@@ -30,6 +30,8 @@ for _name, _command in {
     "devices": hardware.devices,
     "show": hardware.show,
     "compile": flow.compile_model,
+    "replicate": placing.replicate_layers,
+    "schedule": placing.schedule_samples,
     "program": flow.program_chips,
     "calibrate": upkeep.calibrate_chips,
     "advance": upkeep.advance_chips,

@@ -11,6 +11,7 @@ from crossloom.spec import SystemSpec, load_system
 
 if TYPE_CHECKING:
     from crossloom.mapping import MappingConfig
+    from crossloom.placement import PlacementConfig
     from crossloom.quant import QuantConfig
 
 _WORD = re.compile(r"[A-Za-z_][\w-]*")
@@ -18,7 +19,7 @@ _WORD = re.compile(r"[A-Za-z_][\w-]*")
 
 @dataclass(frozen=True)
 class Choices:
-    """What the user chose of quantisation and mapping; None leaves it to the system."""
+    """What the user chose of quantisation, mapping and placement; None leaves it to the system."""
 
     weight_bits: int | None = None
     activation_bits: int | None = None
@@ -27,6 +28,14 @@ class Choices:
     bits_per_cell: int | None = None
     input_mode: str | None = None
     copies: int = 1
+    reprogram: bool = False
+    exact: float | None = None
+
+    def placement(self) -> "PlacementConfig":
+        """The configuration of the placement."""
+        from crossloom.placement import PlacementConfig
+
+        return PlacementConfig(reprogram=self.reprogram, exact=self.exact)
 
     def quant(self) -> "QuantConfig":
         """The configuration of the quantiser."""

@@ -26,6 +26,8 @@ def compile_model(
     bits_per_cell: options.BitsPerCell = None,
     input_mode: options.InputMode = None,
     copies: options.Copies = 1,
+    reprogram: options.Reprogram = False,
+    exact: options.Exact = None,
 ) -> None:
     """Trace, quantise, map and place a model on a system: MODEL to a placement file.
 
@@ -35,7 +37,9 @@ def compile_model(
     from crossloom.cli.steps import make_placement
 
     check_file(output)
-    choices = Choices(weight_bits, activation_bits, encoding, slicing, bits_per_cell, input_mode, copies)
+    choices = Choices(
+        weight_bits, activation_bits, encoding, slicing, bits_per_cell, input_mode, copies, reprogram, exact
+    )
     placement = make_placement(model, read_system(system, overrides), choices, data, normalize, samples)
     placement.save(output)
     print(f"{placement.summary()}\nplacement: {output}")

@@ -46,6 +46,7 @@ class SplitName(StrEnum):
 
 
 _DATA, _CHOICES = "Data", "Quantisation and mapping (default: what the system is made for)"
+_PLACEMENT = "Placement"
 
 Model = Annotated[
     str,
@@ -135,6 +136,23 @@ Copies = Annotated[
     int,
     typer.Option(
         min=1, max=64, metavar="N", help="Each tile so often, to average errors.", rich_help_panel=_CHOICES
+    ),
+]
+Reprogram = Annotated[
+    bool,
+    typer.Option(
+        "--reprogram",
+        help="Write a system that is too small anew several times a batch; wears cells, and cannot be run yet.",
+        rich_help_panel=_PLACEMENT,
+    ),
+]
+Exact = Annotated[
+    float | None,
+    typer.Option(
+        min=0.001,
+        metavar="SECONDS",
+        help="Let CP-SAT look for fewer macros so long, and prove how few there must be.",
+        rich_help_panel=_PLACEMENT,
     ),
 ]
 Seed = Annotated[

@@ -37,7 +37,7 @@ def make_placement(
     quant, mapping = choices.quant(), choices.mapping()
     loaded = load_model(model)
     batches = load_calibration(data, normalize, num_samples, find_fixed_batch(loaded))
-    return compile(loaded, system, batches, quant=quant, mapping=mapping)
+    return compile(loaded, system, batches, quant=quant, mapping=mapping, placement=choices.placement())
 
 
 def program_simulated(placement: Placement, seed: int) -> ProgrammedChips:

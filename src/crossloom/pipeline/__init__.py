@@ -1,6 +1,6 @@
 """The whole way in single calls: compile, simulate, maintain, and the waterfall of accuracy."""
 
-from crossloom.pipeline.compile import as_batches, compile, import_model
+from crossloom.pipeline.compile import Batches, as_batches, compile, import_model
 from crossloom.pipeline.learned import learned_layers, learned_times
 from crossloom.pipeline.maintain import MaintenanceReport, RefreshConfig, Visit, maintain
 from crossloom.pipeline.replicate import replicate
@@ -9,6 +9,7 @@ from crossloom.pipeline.waterfall import Station, Waterfall, waterfall
 from crossloom.quant import resolve_quant
 
 __all__ = [
+    "Batches",
     "MaintenanceReport",
     "RefreshConfig",
     "Station",

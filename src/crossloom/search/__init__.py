@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from crossloom.search.goals import Goal
     from crossloom.search.knobs import Choice, Float, Int, Knob
     from crossloom.search.outcome import Outcome, Point
+    from crossloom.search.precision import PrecisionChoice, PrecisionOption, choose_precision
     from crossloom.search.samplers import (
         SAMPLERS,
         ContinuousFidelity,
@@ -36,6 +37,7 @@ _HOMES = {
     "executors": "EXECUTORS Executor InProcess Pool Processes Ray",
     "knobs": "Choice Float Int Knob",
     "outcome": "Outcome Point",
+    "precision": "PrecisionChoice PrecisionOption choose_precision",
     "samplers": "SAMPLERS ContinuousFidelity GaussianProcess Genetic Grid Proposal Random Sampler Sobol Tpe",
     "space": "Space",
     "store": "Store",
@@ -63,6 +65,8 @@ __all__ = [
     "Outcome",
     "Point",
     "Pool",
+    "PrecisionChoice",
+    "PrecisionOption",
     "Processes",
     "Proposal",
     "Random",
@@ -73,6 +77,7 @@ __all__ = [
     "Store",
     "Study",
     "Tpe",
+    "choose_precision",
     "over_chips",
     "sweep",
 ]
