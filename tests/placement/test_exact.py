@@ -14,7 +14,7 @@ from small_graphs import chain_graph
 
 
 def test_without_the_solver_the_way_to_it_is_told(monkeypatch):
-    monkeypatch.setitem(sys.modules, "ortools", None)
+    monkeypatch.setitem(sys.modules, "ortools.sat.python.cp_model", None)
     rectangles = [Rectangle(2, 2)]
     with pytest.raises(MissingDependencyError, match=r"crossloom\[exact\]"):
         improve_exactly(pack(rectangles, 4, 4, 2), rectangles, 4, 4, 2, effort=1.0)
@@ -29,7 +29,7 @@ def instances(number: int):
 
 def test_the_solver_is_never_worse_and_what_it_proves_is_true():
     """10 instances, from greedy packings, so that there is something to gain; cells are counted one by one."""
-    pytest.importorskip("ortools")
+    pytest.importorskip("ortools.sat.python.cp_model")
     gained = proven = 0
     for rectangles in instances(10):
         first = pack(rectangles, 40, 40, 26, effort=0)
@@ -52,7 +52,7 @@ def test_the_solver_is_never_worse_and_what_it_proves_is_true():
 
 
 def test_the_solver_repeats_itself():
-    pytest.importorskip("ortools")
+    pytest.importorskip("ortools.sat.python.cp_model")
     rectangles = list(instances(7))[-1]
     first = pack(rectangles, 40, 40, 26, effort=0)
     one, other = (improve_exactly(first, rectangles, 40, 40, 26, effort=0.2) for _ in range(2))
@@ -61,7 +61,7 @@ def test_the_solver_repeats_itself():
 
 
 def test_the_solver_minds_forbidden_cells_and_groups():
-    pytest.importorskip("ortools")
+    pytest.importorskip("ortools.sat.python.cp_model")
     rectangles = [Rectangle(9, 9), Rectangle(7, 7), Rectangle(7, 9), Rectangle(9, 7)]
     bad = [Forbidden(0, 0, 0, 1, 1)]
     first = pack(rectangles, 16, 16, 4, effort=0, forbidden=bad, keep_apart=[None, 1, None, 1])
@@ -74,7 +74,7 @@ def test_the_solver_minds_forbidden_cells_and_groups():
 
 
 def test_a_placement_asks_the_solver_and_tells_its_bound():
-    pytest.importorskip("ortools")
+    pytest.importorskip("ortools.sat.python.cp_model")
     graph = chain_graph(normal(5, 11), normal(5, 5), normal(7, 5), normal(5, 7), normal(3, 5))
     config = PlacementConfig(effort=0, exact=3.0)
     placement = place_graph(graph, normal(4, 11), small_system(12), placement=config)
