@@ -21,6 +21,8 @@ PAGES = [
     "docs/design_space.md",
     "docs/costs.md",
     "docs/placement.md",
+    "docs/quantisation.md",
+    "docs/memory.md",
     "docs/resna.md",
 ]
 
