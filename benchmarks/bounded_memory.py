@@ -2,11 +2,11 @@
 
     python benchmarks/bounded_memory.py [--millions 3 10 30] [--memory "256 MiB"] [--samples N] [--kept]
 
-For each size a transformer's encoder of so many million weights (4 layers, 8 heads, random weights) is compiled for
-`tsinghua_c200` with as many chips as it takes, programmed and run with `program(..., memory=...)`, in a process of its
-own. Printed are its greatest resident memory after compiling (the float weights, the integers, the libraries), and what
-programming and running added to that: it stays below the budget, and does not grow with the network. --kept does the
-same without a budget, to compare.
+For each size a transformer's encoder of so many million weights (512 wide, 8 heads, as many layers, random weights) is
+compiled for `tsinghua_c200` with as many chips as it takes, programmed and run with `program(..., memory=...)`, in a
+process of its own. Printed are its greatest resident memory after compiling (the float weights, the integers, the
+libraries), and what programming and running added to that: it stays about the budget, and does not grow with the
+network. --kept does the same without a budget, to compare.
 """
 
 import argparse
@@ -19,15 +19,15 @@ from torch import nn
 
 import crossloom as xl
 
-TOKENS, LAYERS, HEADS = 16, 4, 8
+TOKENS, WIDTH, HEADS = 16, 512, 8
 
 
-def encoder(millions: float) -> tuple[nn.Module, int]:
-    """Four layers of 12 width^2 weights each, and the width: a multiple of 64."""
-    width = max(64 * round((millions * 1e6 / (12 * LAYERS)) ** 0.5 / 64), 64)
-    layer = nn.TransformerEncoderLayer(width, HEADS, 4 * width, dropout=0.0, batch_first=True)
+def encoder(millions: float) -> nn.Module:
+    """As many layers of 12 WIDTH^2 weights as that takes."""
+    number = max(round(millions * 1e6 / (12 * WIDTH**2)), 1)
+    layer = nn.TransformerEncoderLayer(WIDTH, HEADS, 4 * WIDTH, dropout=0.0, batch_first=True)
     torch.manual_seed(0)
-    return nn.TransformerEncoder(layer, LAYERS, enable_nested_tensor=False).eval(), width
+    return nn.TransformerEncoder(layer, number, enable_nested_tensor=False).eval()
 
 
 def peak() -> int:
@@ -38,8 +38,8 @@ def peak() -> int:
 def measure(millions: float, memory: str | None, samples: int) -> None:
     """One line of the table, in a process of its own."""
     torch.set_num_threads(1)
-    model, width = encoder(millions)
-    inputs = torch.randn(samples, TOKENS, width)
+    model = encoder(millions)
+    inputs = torch.randn(samples, TOKENS, WIDTH)
     system = xl.load_system("tsinghua_c200", {"num_chips": 40 + int(40 * millions)})
     began = time.perf_counter()
     placement = xl.compile(model, system, data=inputs[:2])
