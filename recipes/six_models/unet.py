@@ -105,5 +105,5 @@ TASK = Task(
     loss=loss,
     score=mean_iou,
     labels=False,
-    schedule=Schedule(epochs=25, mapped_epochs=10, batch_size=16, mapped_learning_rate=2e-3),
+    schedule=Schedule(epochs=25, mapped_epochs=4, batch_size=16),
 )
