@@ -97,8 +97,8 @@ TASK = Task(
     title="U-Net on magnetic tiles",
     metric="mean IoU",
     published=(
-        "mean IoU of 0.75 to 0.85 on all 1,344 images, by networks a hundred times as large; here 72 images train, "
-        "18 judge"
+        "published scores are of all 1,344 images and of networks a hundred times as large; "
+        "here 72 images train, 18 judge"
     ),
     build=UNet,
     load=load,
