@@ -103,7 +103,9 @@ class Deployment:
         result = xl.run(chips, self.test.inputs, batch_size=BATCH, probe_samples=probes, seed=seed)
         if report is not None:
             labels = self.test.targets if self.task.labels else None
-            xl.Report(chips.placement, chips, result, labels=labels, tuning=tuning).save(report)
+            xl.Report(
+                chips.placement, chips, result, labels=labels, title=self.task.title, tuning=tuning
+            ).save(report)
         assert isinstance(result.outputs, Tensor)
         return self.task.score(result.outputs, self.test.targets)
 
