@@ -22,7 +22,7 @@ import torch
 
 from crossloom.errors import CrossloomError
 from recipes.six_models.running import TASKS, Options, find_data, run_all
-from recipes.six_models.training import SYSTEM, WEIGHTS, train_networks
+from recipes.six_models.training import SYSTEM, WEIGHTS, load_networks, train_networks
 
 COLUMNS = ("float", "quantised", "programmed", "tuned")
 
@@ -51,6 +51,7 @@ def make_table(arguments: argparse.Namespace) -> None:
     options = Options(**{name: getattr(arguments, name) for name in names})
     for name in options.models:  # what is missing is said before anything runs
         find_data(options.data, name)
+        load_networks(TASKS[name], options.data, options.weights)
     found = run_all(options)
     rows = {name: summarise(found[name]) for name in options.models}
     print(show(rows))
@@ -87,6 +88,13 @@ def _percent(value: float | dict) -> str:
     return f"{100 * value:.1f}"
 
 
+def at_least_one(text: str) -> int:
+    """A number of things to run: none or fewer would make a table of something else."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"need a whole number from 1 up, got {text}")
+    return int(text)
+
+
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -98,11 +106,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--data", type=Path, action="append", required=default is None, help="(default: $CROSSLOOM_DATA)"
     )
-    parser.add_argument("--images", type=int, default=500, help="test samples of each, the first ones")
-    parser.add_argument("--chips", type=int, default=5, help="sets of chips")
+    parser.add_argument(
+        "--images", type=at_least_one, default=500, help="test samples of each, the first ones"
+    )
+    parser.add_argument("--chips", type=at_least_one, default=5, help="sets of chips")
     parser.add_argument("--models", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--seed", type=int, default=0, help="of the first set of chips, or of training")
-    parser.add_argument("--workers", type=int, default=2, help="networks at a time")
+    parser.add_argument("--workers", type=at_least_one, default=2, help="networks at a time")
     parser.add_argument("--train", action="store_true", help="train what --weights does not hold")
     parser.add_argument("--weights", type=Path, default=WEIGHTS)
     parser.add_argument("--output", type=Path, default=Path("out/six_models"))

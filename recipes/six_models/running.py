@@ -36,15 +36,23 @@ class Options:
 
 
 def run_all(options: Options) -> dict[str, dict]:
-    """Figures of every network, as many at a time as there are workers."""
+    """Figures of every network, as many at a time as there are workers. Ctrl-C ends the workers as well.
+
+    What a worker has stored is whole: files are written at once. Those that wait for a worker must not begin.
+    """
     context = multiprocessing.get_context("spawn")
     found = {}
     with ProcessPoolExecutor(options.workers, context, initializer=prepare_worker) as pool:
         names = [module.TASK.name for module in MODULES if module.TASK.name in options.models]
         running = {pool.submit(run_one, name, options): name for name in names}
-        for done in as_completed(running):
-            found[running[done]] = done.result()
-            print(f"{running[done]}: done, {len(found)} of {len(running)}", flush=True)
+        try:
+            for done in as_completed(running):
+                found[running[done]] = done.result()
+                print(f"{running[done]}: done, {len(found)} of {len(running)}", flush=True)
+        except KeyboardInterrupt:
+            for worker in multiprocessing.active_children():
+                worker.terminate()
+            raise
     return found
 
 

@@ -1,7 +1,12 @@
 """The shared run of the six models' recipes, on a network that takes a second."""
 
 import json
+import os
+import signal
+import threading
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,7 +14,7 @@ from torch import nn
 
 from crossloom.errors import ArtefactError, DataError
 from recipes.six_models import __main__ as command
-from recipes.six_models import mlp, training
+from recipes.six_models import mlp, running, training
 from recipes.six_models.evaluation import Deployment, compile_on_chips
 from recipes.six_models.running import TASKS
 from recipes.six_models.task import Samples, Schedule, split
@@ -98,6 +103,52 @@ def test_missing_data_are_said_before_anything_runs(tmp_path, monkeypatch):
     with pytest.raises(SystemExit, match="error: MLP on MNIST"):
         command.main()
     assert not (tmp_path / "out").exists()
+
+
+def test_missing_weights_are_said_before_anything_runs(tmp_path, monkeypatch):
+    monkeypatch.setitem(TASKS, "mlp", SMALL)
+    options = ["--models", "mlp", "--weights", str(tmp_path / "none"), "--output", str(tmp_path / "out")]
+    monkeypatch.setattr("sys.argv", ["six_models", "--data", str(tmp_path), *options])
+    monkeypatch.setattr(command, "run_all", lambda options: pytest.fail("something ran"))
+    with pytest.raises(SystemExit, match="error: no weights of small"):
+        command.main()
+
+
+@pytest.mark.parametrize("option", ["--chips", "--images", "--workers"])
+@pytest.mark.parametrize("value", ["0", "-1", "many"])
+def test_fewer_than_one_of_anything_is_refused(option, value, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["six_models", "--data", ".", option, value])
+    with pytest.raises(SystemExit):
+        command.parse()
+    assert f"{option}: need a whole number from 1 up, got {value}" in capsys.readouterr().err
+
+
+def wait_for_ever(name: str, options: running.Options) -> dict:
+    """A network that takes longer than any test."""
+    (options.output / name).touch()
+    time.sleep(600)
+    return {}
+
+
+def interrupt_when(path: Path) -> None:
+    """Ctrl-C for this process alone, once the file is there."""
+    while not path.exists():
+        time.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_what_runs_and_what_waits(tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "run_one", wait_for_ever)
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    options = running.Options(("cnn", "mlp"), (), tmp_path, tmp_path, None, 1, 0, 1)
+    threading.Thread(target=interrupt_when, args=(tmp_path / "cnn",), daemon=True).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            running.run_all(options)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    assert not (tmp_path / "mlp").exists()
 
 
 def test_targets_of_another_number_are_refused():
