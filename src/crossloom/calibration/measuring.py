@@ -73,8 +73,8 @@ def measure_settings(
         exact = {part.number: wanted(mapped, part.number, codes) for part in answers[0]}
     whole = codes.values.new_zeros(codes.num_vectors, len(layer.weight), dtype=torch.float64)
     for number, sums in exact.items():
-        tile = mapped.tiles[number]
-        if tile.copy == 0:
+        tile = mapped.tile(number)
+        if tile.copy == 0 and number < len(mapped.tiles):
             whole[:, tile.output_start : tile.output_stop] += sums
     steps = layer.weight_step.to(whole)
     return [
@@ -85,7 +85,7 @@ def measure_settings(
 
 def exact_sums(mapped: MappedGraph, number: int, codes: DenseCodes) -> torch.Tensor:
     """The exact integer product of the codes with the tile of this number."""
-    tile = mapped.tiles[number]
+    tile = mapped.tile(number)
     values = codes.part(tile.input_start, tile.input_stop)
     assert isinstance(values, DenseCodes)
     return values.values.double() @ mapped.weight(tile).to(values.values.device).double()

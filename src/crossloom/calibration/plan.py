@@ -106,7 +106,7 @@ def plan_calibration(
     layers = tuple(
         PlannedLayer(node, numbers, to_fit[node.name], to_judge[node.name], _times(chips, config, node.name))
         for node in mapped.quantized.graph.matrices
-        if (numbers := mapped.tiles_of.get(node.name))
+        if node.name in mapped.schemes and (numbers := chips.placement.numbers_of(node.name))
     )
     return CalibrationPlan(chips.with_calibration(None), config, fit, held_out, layers)
 
@@ -118,6 +118,6 @@ def _times(chips: ProgrammedChips, config: CalibrationConfig, layer: str) -> tup
     if config.ranges is None or mapped.macro.readout.code_range is None or is_fixed:
         return ()
     if config.ranges != "mse":
-        return tuple(() for _ in mapped.tiles_of[layer])
-    tiles = [mapped.tiles[number] for number in mapped.tiles_of[layer]]
+        return tuple(() for _ in chips.placement.numbers_of(layer))
+    tiles = [mapped.tile(number) for number in chips.placement.numbers_of(layer)]
     return tuple(tuple(times_around(tile.integration_time, mapped, _SPREAD, _NUM_TIMES)) for tile in tiles)

@@ -18,7 +18,7 @@ def find_times(plan: CalibrationPlan, layer: PlannedLayer, present: LayerSums) -
         return _least_error(plan, layer)
     mapped, gain = plan.chips.placement.mapped, gain_of([present])
     times = {
-        number: TileRange(mapped, mapped.tiles[number], layer.fit).choose(method, gain)
+        number: TileRange(mapped, mapped.tile(number), layer.fit).choose(method, gain)
         for number in layer.tiles
     }
     return _with_times(times)

@@ -1,5 +1,7 @@
 """The verb after running: what a run cost."""
 
+from collections.abc import Sequence
+
 import torch
 
 from crossloom.cost.actions import LayerWork
@@ -49,16 +51,28 @@ def account(chips: ProgrammedChips, result: RunResult, table: Table | None = Non
 
 
 def conductances(chips: ProgrammedChips, layer: str) -> dict[int, torch.Tensor]:
-    """S, [row, column], of every tile of a layer, by its number."""
+    """S, [row, column], of every tile of a layer, by its number; the mean of its replicas, which share the vectors."""
+    placement = chips.placement
+    found = _every_conductance(chips, placement.numbers_of(layer))
+    own, step = placement.mapped.tiles_of[layer], len(placement.mapped.tiles)
+    if len(found) == len(own):
+        return found
+    return {
+        number: torch.stack([cells for other, cells in found.items() if other % step == number]).mean(0)
+        for number in own
+    }
+
+
+def _every_conductance(chips: ProgrammedChips, numbers: Sequence[int]) -> dict[int, torch.Tensor]:
+    """S, [row, column], of every one of these tiles and replicas."""
     placement, report = chips.placement, chips.report
     mapped = placement.mapped
-    numbers = mapped.tiles_of[layer]
     if report is not None and not chips.elapsed:
         tiles = report.of(numbers)
-        return {number: mapped.targets(mapped.tiles[number]) + tiles[number].error for number in numbers}
+        return {number: mapped.targets(mapped.tile(number)) + tiles[number].error for number in numbers}
     backend = chips.backend
     return {
-        number: backend.read(placement.sites[number].address, region_of(placement, number))
+        number: backend.read(placement.site_of(number).address, region_of(placement, number))
         for number in numbers
     }
 
@@ -77,7 +91,7 @@ def programming_cost(chips: ProgrammedChips, table: ComponentTable) -> Programmi
         mapped = chips.placement.mapped
         energy = sum(
             volt**2
-            * ((mapped.targets(mapped.tiles[tile.tile]) + tile.error) * tile.write_time.cpu()).sum().item()
+            * ((mapped.targets(mapped.tile(tile.tile)) + tile.error) * tile.write_time.cpu()).sum().item()
             for tile in report.tiles
             if tile.write_time is not None
         )

@@ -73,6 +73,10 @@ class MappedGraph(Artefact):
             numbers[tile.layer].append(number)
         return {name: tuple(numbers[self.tied.get(name, name)]) for name in numbers}
 
+    def tile(self, number: int) -> Tile:
+        """The tile of this number, also where the number names a replica of it: see `Placement.numbers_of`."""
+        return self.tiles[number % len(self.tiles)]
+
     @property
     def num_cells(self) -> int:
         return sum(tile.num_cells for tile in self.tiles)

@@ -12,7 +12,7 @@ from crossloom.placement.pipelining import (
 from crossloom.placement.place import Placement, place
 from crossloom.placement.replication import Balanced, Times, balance, macro_loads
 from crossloom.placement.rewriting import Rewriting, rewriting
-from crossloom.placement.schedule import Step, matrix_dependencies
+from crossloom.placement.schedule import Step, deal, matrix_dependencies
 from crossloom.placement.site import Site
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "balance",
     "check_placement",
     "check_schedule",
+    "deal",
     "macro_loads",
     "matrix_dependencies",
     "place",

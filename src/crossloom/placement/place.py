@@ -54,6 +54,20 @@ class Placement(Artefact):
         """How often a mapped layer is there."""
         return 1 + len(self.replicas.get(self.mapped.tied.get(layer, layer), ()))
 
+    def numbers_of(self, layer: str) -> tuple[int, ...]:
+        """The numbers of a mapped layer's tiles, replica by replica.
+
+        Each further replica has numbers that are larger by `len(mapped.tiles)`; `mapped.tile` knows all of them.
+        """
+        own, step = self.mapped.tiles_of[layer], len(self.mapped.tiles)
+        return tuple(number + replica * step for replica in range(self.num_replicas(layer)) for number in own)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Those of all tiles and their replicas."""
+        step = len(self.mapped.tiles)
+        return tuple(item.tile + item.replica * step for item, _ in self.placed())
+
     def placed(self) -> Iterator[tuple[Item, Site]]:
         """Every replica of every tile, and where it lies."""
         yield from ((Item(tile, 0), site) for tile, site in enumerate(self.sites))
@@ -68,6 +82,10 @@ class Placement(Artefact):
             return self.sites[tile]
         layer = self.mapped.tiles[tile].layer
         return self.replicas[layer][replica - 1][self._place_in_layer[tile]]
+
+    def site_of(self, number: int) -> Site:
+        """Where the tile of this number lies, or the replica that it names."""
+        return self.site(number % len(self.mapped.tiles), number // len(self.mapped.tiles))
 
     @property
     def utilization(self) -> float:
@@ -100,7 +118,7 @@ class Placement(Artefact):
         ]
         if self.replicas:
             told = ", ".join(f"{layer} {len(further) + 1}" for layer, further in self.replicas.items())
-            lines.append(f"replicas that share the vectors of a sample: {told}; runs use the first of each")
+            lines.append(f"replicas that share the vectors of a sample: {told}")
         if self.bound is not None and self.bound > self.area_bound:
             gap = len(self.macros) / self.bound - 1
             lines.append(f"at least {self.bound} macros are needed: a gap of {gap:.1%}")

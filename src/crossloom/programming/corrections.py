@@ -81,7 +81,8 @@ def placement_digest(placement: Placement) -> str:
     """A name for what a placement holds and where: weights, tiles and sites, but no setting of a readout."""
     found = hashlib.blake2b(digest_size=8)
     mapped = placement.mapped
-    for tile, site in zip(mapped.tiles, placement.sites, strict=True):
+    for item, site in placement.placed():
+        tile = mapped.tiles[item.tile]
         found.update(repr((replace(tile, integration_time=1.0), site)).encode())
     for name, layer in mapped.quantized.layers.items():
         found.update(f"{name}{layer.input_step!r}{layer.input_bits}{mapped.schemes.get(name)!r}".encode())

@@ -54,7 +54,7 @@ class ProgrammingPlan:
 
 def region_of(placement: Placement, tile: int) -> Region:
     """The cells that a tile takes."""
-    site, shape = placement.sites[tile], placement.mapped.tiles[tile]
+    site, shape = placement.site_of(tile), placement.mapped.tile(tile)
     return Region(site.row, site.column, shape.num_rows, shape.num_columns)
 
 
@@ -66,11 +66,11 @@ def plan_programming(placement: Placement) -> ProgrammingPlan:
 
 def plan_tile(placement: Placement, number: int) -> PlannedTile:
     """The region and the targets of one tile."""
-    tile = placement.mapped.tiles[number]
+    tile = placement.mapped.tile(number)
     return PlannedTile(
         tile=number,
         layer=tile.layer,
-        address=placement.sites[number].address,
+        address=placement.site_of(number).address,
         region=region_of(placement, number),
         targets=placement.mapped.targets(tile),
     )
@@ -78,9 +78,7 @@ def plan_tile(placement: Placement, number: int) -> PlannedTile:
 
 def tiles_by_macro(placement: Placement) -> dict[MacroAddress, tuple[int, ...]]:
     """The numbers of the tiles on every macro; both in the order in which they are written."""
-    found: dict[MacroAddress, list[int]] = {
-        address: [] for address in sorted({site.address for site in placement.sites})
-    }
-    for number, site in enumerate(placement.sites):
-        found[site.address].append(number)
+    found: dict[MacroAddress, list[int]] = {address: [] for address in placement.macros}
+    for number in placement.numbers:
+        found[placement.site_of(number).address].append(number)
     return {address: tuple(numbers) for address, numbers in found.items()}

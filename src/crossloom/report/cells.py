@@ -17,7 +17,7 @@ _MOST_CELLS = 2**22  # that are looked at one by one, where tiles are not kept
 def gather_cells(report: ProgrammingReport, mapped: MappedGraph) -> dict[str, Any]:
     """Histograms over all cells, S, and a picture of the worst tile; where tiles are not kept, over those of some."""
     shown = _shown(report)
-    targets = torch.cat([mapped.targets(mapped.tiles[tile.tile]).flatten().cpu() for tile in shown])
+    targets = torch.cat([mapped.targets(mapped.tile(tile.tile)).flatten().cpu() for tile in shown])
     errors = torch.cat([tile.error.flatten().cpu() for tile in shown]).to(targets)
     pulses = torch.cat([tile.pulses.flatten().cpu() for tile in shown])
     edges = _edges(torch.cat([targets, targets + errors]))

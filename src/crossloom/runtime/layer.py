@@ -23,6 +23,7 @@ from crossloom.placement import Placement
 from crossloom.programming import LayerCorrection, region_of
 from crossloom.runtime.activity import ActivityMeter
 from crossloom.runtime.counts import ActionCounts, count_layer, input_format
+from crossloom.runtime.dealing import bounds, deal_codes, gather
 from crossloom.runtime.samples import SampleLayout, SampleOrder, sample_order
 
 
@@ -70,7 +71,7 @@ class LayerOnChips:
         self._macro = placement.system.macro
         self._inputs = input_format(placement, node.name)
         self.meter = ActivityMeter(self._inputs, self._macro.dac)
-        self._groups = self._gather(placement)
+        self._replicas = self._gather(placement)
 
     def order(self, values: torch.Tensor, layout: SampleLayout | None, num_samples: int) -> SampleOrder:
         """In which order the layer's input holds the samples of a batch."""
@@ -85,17 +86,39 @@ class LayerOnChips:
         return DenseCodes(order.by_sample(codes.reshape(-1, codes.shape[-1])), order.num_samples)
 
     def sums(self, codes: Codes, draw: Draw, count_codes: bool = False) -> tuple[torch.Tensor, list[Reading]]:
-        """Sums of products [vector, output, *positions] as the chips see them, and the readings behind them."""
-        parts, readings = self.parts(codes, draw, count_codes)
-        return self.assemble(parts, self._correction), readings
+        """Sums of products [vector, output, *positions] as the chips see them, and the readings behind them.
+
+        Replicas share the vectors.
+        """
+        if len(self._replicas) == 1:
+            parts, readings = self._answers(self._replicas[0], codes, draw, count_codes)
+            return self._assemble(parts, self._correction), readings
+        found, all_readings = [], []
+        for share in deal_codes(codes, len(self._replicas), draw):
+            parts, readings = self._answers(self._replicas[share.replica], share.codes, draw, count_codes)
+            found.append(share.own(self._assemble(parts, self._correction)))
+            all_readings += readings
+        return gather(found, codes), all_readings
 
     def parts(
         self, codes: Codes, draw: Draw, count_codes: bool = False
     ) -> tuple[list[TilePart], list[Reading]]:
-        """What every tile answers, and the readings behind it."""
+        """What every tile of every replica answers to all vectors, and the readings behind it."""
         parts: list[TilePart] = []
         readings: list[Reading] = []
-        for group in self._groups:
+        for groups in self._replicas:
+            found, behind = self._answers(groups, codes, draw, count_codes)
+            parts += found
+            readings += behind
+        return parts, readings
+
+    def _answers(
+        self, groups: Sequence[_Group], codes: Codes, draw: Draw, count_codes: bool
+    ) -> tuple[list[TilePart], list[Reading]]:
+        """What the tiles of one replica answer, and the readings behind it."""
+        parts: list[TilePart] = []
+        readings: list[Reading] = []
+        for group in groups:
             answers = self._multiply(
                 group, codes.part(group.input_start, group.input_stop), draw, count_codes
             )
@@ -110,9 +133,21 @@ class LayerOnChips:
         )
 
     def assemble(self, parts: Sequence[TilePart], correction: LayerCorrection) -> torch.Tensor:
-        """Sums of products from what tiles answered: add up what shares outputs, average copies, put the rest in
-        line, with the gains and offsets of `correction`."""
-        if len(self._groups) == 1 and self._scheme.copies == 1:
+        """Sums of products [vector, output] from what tiles answered to all vectors: add up what shares outputs,
+        average copies, put the rest in line, with the gains and offsets of `correction`; of replicas, what each would
+        have been dealt if these were the vectors of one sample."""
+        if len(self._replicas) == 1:
+            return self._assemble(parts, correction)
+        step, found = len(self._placement.mapped.tiles), []
+        shares = bounds(len(parts[0].sums), len(self._replicas))
+        for replica, (start, stop) in enumerate(shares):
+            own = [part for part in parts if part.number // step == replica]
+            found.append(self._assemble(own, correction)[start:stop])
+        return torch.cat(found)
+
+    def _assemble(self, parts: Sequence[TilePart], correction: LayerCorrection) -> torch.Tensor:
+        """The same of one replica's tiles; sums may have positions."""
+        if len(self._replicas[0]) == 1 and self._scheme.copies == 1:
             sums = parts[0].sums if len(parts) == 1 else torch.cat([part.sums for part in parts], 1)
             if correction.has_lines:
                 return _line(sums, *self._lines(parts, correction, sums))
@@ -128,25 +163,32 @@ class LayerOnChips:
         """What one batch of codes makes the chips do."""
         return count_layer(self._placement, self._node.name, codes.num_vectors, num_samples)
 
-    def _gather(self, placement: Placement) -> tuple[_Group, ...]:
+    def _gather(self, placement: Placement) -> tuple[tuple[_Group, ...], ...]:
+        """The groups of every replica."""
+        numbers = placement.numbers_of(self._node.name)
+        in_each = len(placement.mapped.tiles_of[self._node.name])
+        replicas = (numbers[start : start + in_each] for start in range(0, len(numbers), in_each))
+        return tuple(self._groups_of(placement, own) for own in replicas)
+
+    def _groups_of(self, placement: Placement, numbers: Sequence[int]) -> tuple[_Group, ...]:
         gathered: dict[tuple[int, int], list[int]] = defaultdict(list)
-        tiles = placement.mapped.tiles
-        for number in placement.mapped.tiles_of[self._node.name]:
-            gathered[tiles[number].input_start, tiles[number].input_stop].append(number)
+        for number in numbers:
+            tile = placement.mapped.tile(number)
+            gathered[tile.input_start, tile.input_stop].append(number)
         return tuple(
             _Group(
                 *span,
-                tuple(numbers),
-                tuple(tiles[number] for number in numbers),
-                tuple(self._command(placement, number) for number in numbers),
+                tuple(found),
+                tuple(placement.mapped.tile(number) for number in found),
+                tuple(self._command(placement, number) for number in found),
             )
-            for span, numbers in gathered.items()
+            for span, found in gathered.items()
         )
 
     def _command(self, placement: Placement, number: int) -> MvmCommand:
-        scheme, tile = self._scheme, placement.mapped.tiles[number]
+        scheme, tile = self._scheme, placement.mapped.tile(number)
         return MvmCommand(
-            address=placement.sites[number].address,
+            address=placement.site_of(number).address,
             region=region_of(placement, number),
             inputs=self._inputs,
             wiring=Wiring(scheme.pairing, scheme.row_copies),
@@ -200,7 +242,8 @@ def sweep(layers: Sequence[LayerOnChips], codes: Codes, draw: Draw) -> list[list
     """What the tiles of one layer answer with each of several corrections: `layer.parts` of all, each group of tiles in
     one call to the chips. Every setting meets the same noise of reads."""
     parts: list[list[TilePart]] = [[] for _ in layers]
-    for groups in zip(*(layer._groups for layer in layers), strict=True):
+    all_groups = ([group for groups in layer._replicas for group in groups] for layer in layers)
+    for groups in zip(*all_groups, strict=True):
         joined = replace(groups[0], commands=tuple(command for group in groups for command in group.commands))
         span = codes.part(joined.input_start, joined.input_stop)
         answers = iter(layers[0]._multiply(joined, span, draw, False))

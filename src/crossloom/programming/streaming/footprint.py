@@ -65,13 +65,13 @@ def _needs(placement: Placement, footprint: Footprint) -> Iterator[tuple[int, st
     for layer, numbers in mapped.tiles_of.items():
         together: dict[int, list[int]] = {}
         for number in numbers:
-            together.setdefault(mapped.tiles[number].input_start, []).append(number)
+            together.setdefault(mapped.tile(number).input_start, []).append(number)
         yield max(_need(placement, footprint, group) for group in together.values()), layer
 
 
 def _need(placement: Placement, footprint: Footprint, group: Collection[int]) -> int:
-    cells = [placement.mapped.tiles[number].num_cells for number in group]
-    macros = {placement.sites[number].address for number in group}
+    cells = [placement.mapped.tile(number).num_cells for number in group]
+    macros = {placement.site_of(number).address for number in group}
     crossbar = placement.system.macro.crossbar
     writing = _WRITING * crossbar.num_rows * crossbar.num_columns
     return footprint.of_macros(len(macros)) + footprint.of_functions(sum(cells)) + writing
@@ -79,10 +79,10 @@ def _need(placement: Placement, footprint: Footprint, group: Collection[int]) ->
 
 def _command(placement: Placement, number: int) -> MvmCommand:
     mapped = placement.mapped
-    tile = mapped.tiles[number]
+    tile = mapped.tile(number)
     scheme, layer = mapped.schemes[tile.layer], mapped.quantized.layers[tile.layer]
     return MvmCommand(
-        address=placement.sites[number].address,
+        address=placement.site_of(number).address,
         region=region_of(placement, number),
         inputs=InputFormat(scheme.input_mode, layer.input_bits, layer.input_is_signed),
         wiring=Wiring(scheme.pairing, scheme.row_copies),

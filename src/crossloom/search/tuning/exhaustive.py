@@ -115,7 +115,7 @@ class _Search:
         """MVMs that trying every time of one layer takes."""
         left = sum(number for layer, number in self.costs.items() if layer not in self.answered)
         num_settings = len(settings_of(self.chips, name, self.corrections[name], ("integration_time",)))
-        tiles = len(self.chips.placement.mapped.tiles_of[name])
+        tiles = len(self.chips.placement.numbers_of(name))
         lines = tiles * self.config.num_vectors * num_settings if "offset" in self.config.knobs else 0
         return left * len(self.samples[0]) * (num_settings + 2) + lines
 
@@ -183,7 +183,7 @@ class _Search:
 def _times(chips: ProgrammedChips, name: str, correction: LayerCorrection) -> dict[str, float]:
     mapped = chips.placement.mapped
     times = [
-        correction.of(number).integration_time or mapped.tiles[number].integration_time
-        for number in mapped.tiles_of[name]
+        correction.of(number).integration_time or mapped.tile(number).integration_time
+        for number in chips.placement.numbers_of(name)
     ]
     return {"integration_time": sum(times) / len(times)}

@@ -98,7 +98,7 @@ def sweep_cost(
 def _num_mvms(
     chips: ProgrammedChips, node: Matrix, vectors: Vectors, settings: Sequence[LayerCorrection]
 ) -> int:
-    return len(chips.placement.mapped.tiles_of[node.name]) * vectors.number * len(settings)
+    return len(chips.placement.numbers_of(node.name)) * vectors.number * len(settings)
 
 
 def settings_of(
@@ -110,9 +110,9 @@ def settings_of(
 ) -> list[LayerCorrection]:
     """What to try: first the settings as they are, then all tiles at every other time and voltage, without lines."""
     mapped = chips.placement.mapped
-    numbers = mapped.tiles_of[layer]
+    numbers = chips.placement.numbers_of(layer)
     now = {
-        number: present.of(number).integration_time or mapped.tiles[number].integration_time
+        number: present.of(number).integration_time or mapped.tile(number).integration_time
         for number in numbers
     }
     plain = {number: replace(present.of(number), integration_time=now[number]) for number in numbers}

@@ -163,7 +163,7 @@ def _told(work: _Work, name: str, choice: Choice, number: int) -> LayerTuning:
 def _settings(work: _Work, name: str, correction: LayerCorrection) -> dict[str, float]:
     """Means over the layer's tiles of its registers, and root mean squares of its lines (in sums of products)."""
     mapped = work.chips.placement.mapped
-    tiles = [(correction.of(number), mapped.tiles[number]) for number in mapped.tiles_of[name]]
+    tiles = [(correction.of(number), mapped.tile(number)) for number in work.chips.placement.numbers_of(name)]
     found = {
         "integration_time": _mean([own.integration_time or tile.integration_time for own, tile in tiles])
     }

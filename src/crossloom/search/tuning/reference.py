@@ -31,7 +31,7 @@ class Reference:
         Tiles that are cut otherwise than those that tuning began with can only be exact.
         """
         exact = exact_sums(mapped, number, codes)
-        tile = mapped.tiles[number]
+        tile = mapped.tile(number)
         known = self._tiles.get((tile.layer, tile.block))
         if self.kind == "exact" or known is None:
             return exact

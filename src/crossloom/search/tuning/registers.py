@@ -44,14 +44,15 @@ def with_registers(chips: ProgrammedChips, values: Mapping[str, Any]) -> Program
     """The chips with these values, by `layers.<layer>.<register>`, in all tiles of a layer."""
     mapped = chips.placement.mapped
     found = {} if chips.corrections is None else dict(chips.corrections.layers)
-    for layer, numbers in mapped.tiles_of.items():
+    for layer in mapped.schemes:
         start = f"layers.{layer}."
         changes = {name: values[start + name] for name in REGISTERS if start + name in values}
         if not changes:
             continue
         present = found.get(layer, LayerCorrection())
         tiles = {
-            number: replace(present.tiles.get(number, TileCorrection()), **changes) for number in numbers
+            number: replace(present.tiles.get(number, TileCorrection()), **changes)
+            for number in chips.placement.numbers_of(layer)
         }
         found[layer] = replace(present, tiles=tiles)
     return with_layers(chips, found)

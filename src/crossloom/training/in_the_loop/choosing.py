@@ -10,9 +10,14 @@ from crossloom.mapping import DifferentialPair, MappedGraph, Scheme
 from crossloom.placement import Placement
 
 
-def check_own_cells(mapped: MappedGraph) -> None:
-    """ConfigError when layers share cells: weights are trained layer by layer."""
-    for name, owner in mapped.tied.items():
+def check_own_cells(placement: Placement) -> None:
+    """ConfigError when layers share cells, or lie in several places: weights are trained layer by layer."""
+    for name in placement.replicas:
+        raise ConfigError(
+            f"layer {name} has replicas, and training in the loop writes each layer's weights once; place without "
+            "replicas"
+        )
+    for name, owner in placement.mapped.tied.items():
         raise ConfigError(
             f"layers {owner} and {name} share cells, and training in the loop writes each layer's own; "
             "compile with MappingConfig(share_tied=False)"

@@ -60,7 +60,7 @@ def program_in_the_loop(
     ]
     if not nodes:
         raise ConfigError("no layer of this placement lies in cells; there is nothing to program")
-    check_own_cells(placement.mapped)
+    check_own_cells(placement)
     for samples in (data,) if test is None else (data, test):
         check_data(samples, placement.mapped.quantized.graph)
     strategy = strategy or usual_strategy(backend)

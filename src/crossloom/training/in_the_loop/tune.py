@@ -69,7 +69,7 @@ def tune_in_the_loop(
     graph = chips.placement.mapped.quantized.graph
     part = _part(chips, config)
     if not isinstance(config.mode, DigitalOnly):
-        check_own_cells(chips.placement.mapped)
+        check_own_cells(chips.placement)
     for samples in (data,) if test is None else (data, test):
         check_data(samples, graph)
     strategy = strategy or usual_strategy(chips.backend)
