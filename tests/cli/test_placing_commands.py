@@ -46,7 +46,10 @@ def test_a_system_too_small_is_written_in_rounds_only_when_asked_for(crossloom, 
     assert answer.code == 0, answer.err
     assert "every batch writes" in answer.out
     assert Placement.load("placement.xloom").num_rounds > 1
-    assert "rounds" in refused("program", "placement.xloom")
+    assert crossloom("program", "placement.xloom").code == 0
+    answer = crossloom("run", "chips.xloom", "--data", tiny, "--limit", 4, "-o", "out")
+    assert answer.code == 0, answer.err
+    assert "rounds wrote" in answer.out
     assert "rounds" in refused("schedule", "placement.xloom")
 
 

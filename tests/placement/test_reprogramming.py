@@ -7,7 +7,7 @@ from crossloom.cost import estimate, schedule
 from crossloom.errors import CapacityError, ConfigError, ProgramError
 from crossloom.mapping import MappingConfig
 from crossloom.placement import Placement, PlacementConfig, check_placement, rewriting
-from crossloom.programming import attach, program
+from crossloom.programming import attach
 from flows import CELL, normal, place_graph
 from placed_cases import chain_placement, small_system
 from small_graphs import chain_graph, linear_graph
@@ -79,13 +79,10 @@ def test_unknown_prices_are_said_to_be_unknown():
     assert "how often cells can be written is not known" in summary
 
 
-def test_rounds_are_not_programmed_and_samples_do_not_overlap():
+def test_rounds_are_not_found_in_cells_and_samples_do_not_overlap():
     placement = chain_placement(small_system(2), reprogram=True)
-    backend = SimulatedBackend(placement.system, 0)
-    with pytest.raises(ProgramError, match=f"{placement.num_rounds} rounds"):
-        program(placement, backend)
     with pytest.raises(ProgramError, match="rounds"):
-        attach(placement, backend)
+        attach(placement, SimulatedBackend(placement.system, 0))
     with pytest.raises(ConfigError, match="samples cannot follow one another"):
         schedule(placement, num_samples=2)
 

@@ -10,7 +10,7 @@ from crossloom.errors import RunError
 from crossloom.graph import Matrix
 from crossloom.hardware import DenseCodes
 from crossloom.mapping import vectors_per_sample
-from crossloom.programming import ProgrammedChips
+from crossloom.programming import ProgrammedChips, check_lasting
 from crossloom.runtime import Batch
 
 _SPREAD, _NUM_TIMES = 2.0, 11
@@ -91,12 +91,14 @@ def plan_calibration(
 
     data: inputs as for `run`: a tensor [sample, ...], or a tuple of them for several inputs.
 
-    Raises DataError when they do not fit the model or are too few, RunError for what are no programmed chips.
+    Raises DataError when they do not fit the model or are too few, RunError for what are no programmed chips,
+    ProgramError for chips that are written anew for every batch.
     """
     if not isinstance(chips, ProgrammedChips):
         raise RunError(
             f"need ProgrammedChips, got a {type(chips).__name__}; program them first: program(placement, backend)"
         )
+    check_lasting(chips.placement, "calibrate")
     config = config or CalibrationConfig()
     mapped = chips.placement.mapped
     fit, held_out = split_samples(data, mapped, config)

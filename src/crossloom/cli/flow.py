@@ -51,6 +51,7 @@ def program_chips(
     ],
     output: options.Output = Path("chips.xloom"),
     seed: options.Seed = 0,
+    memory: options.Memory = None,
 ) -> None:
     """Program simulated chips: a placement file to a chips file.
 
@@ -60,7 +61,7 @@ def program_chips(
     from crossloom.placement import Placement
 
     check_file(output)
-    chips = program_simulated(Placement.load(placement), seed)
+    chips = program_simulated(Placement.load(placement), seed, memory)
     chips.save(output)
     print(f"{chips.summary()}\nchips: {output}")
 

@@ -158,6 +158,14 @@ Exact = Annotated[
 Seed = Annotated[
     int, typer.Option(min=0, metavar="N", help="Other seeds, other simulated chips and other read noise.")
 ]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="The most that programming and runs shall take beside the network, as 4GiB; no answer depends on it.",
+        show_default="as much as all cells take",
+    ),
+]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")]
 Folder = Annotated[
     Path | None,
@@ -172,7 +180,7 @@ BatchSize = Annotated[
     typer.Option(
         min=1,
         metavar="N",
-        help="Samples that go through together; no answer depends on it.",
+        help="Samples that go through together; no answer depends on it, except in chips written in rounds.",
         show_default="64",
     ),
 ]

@@ -40,9 +40,9 @@ def make_placement(
     return compile(loaded, system, batches, quant=quant, mapping=mapping, placement=choices.placement())
 
 
-def program_simulated(placement: Placement, seed: int) -> ProgrammedChips:
-    """The placement in simulated chips of this seed."""
-    return program(placement, simulate(placement.system, seed))
+def program_simulated(placement: Placement, seed: int, memory: str | None = None) -> ProgrammedChips:
+    """The placement in simulated chips of this seed; memory: as for `program`."""
+    return program(placement, simulate(placement.system, seed), memory=memory)
 
 
 def load_chips(path: Path) -> ProgrammedChips:

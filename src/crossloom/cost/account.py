@@ -67,7 +67,7 @@ def _every_conductance(chips: ProgrammedChips, numbers: Sequence[int]) -> dict[i
     """S, [row, column], of every one of these tiles and replicas."""
     placement, report = chips.placement, chips.report
     mapped = placement.mapped
-    if report is not None and not chips.elapsed:
+    if report is not None and (placement.rounds or not chips.elapsed):
         tiles = report.of(numbers)
         return {number: mapped.targets(mapped.tile(number)) + tiles[number].error for number in numbers}
     backend = chips.backend

@@ -151,8 +151,8 @@ def place(mapped: MappedGraph, config: PlacementConfig, system: SystemSpec) -> P
     except CapacityError as error:
         if not config.reprogram:
             raise CapacityError(
-                f"{error}; or PlacementConfig(reprogram=True), which writes the system anew for every batch and wears "
-                "its cells"
+                f"{error}; or PlacementConfig(reprogram=True), at the shell --reprogram, which writes the system anew "
+                "for every batch and wears its cells"
             ) from None
     return _in_rounds(mapped, config, system)
 

@@ -11,6 +11,7 @@ from crossloom.programming.plan import PlannedTile, ProgrammingPlan, plan_progra
 from crossloom.programming.program import ProgrammedChips, attach, program
 from crossloom.programming.refresh import refresh
 from crossloom.programming.report import ProgrammingReport, TileReport
+from crossloom.programming.rounds import Rewritten, RoundsBackend, check_lasting
 from crossloom.programming.strategies import (
     Block,
     DirectSet,
@@ -41,6 +42,8 @@ __all__ = [
     "ProgrammedChips",
     "ProgrammingPlan",
     "ProgrammingReport",
+    "Rewritten",
+    "RoundsBackend",
     "Strategy",
     "StreamedBackend",
     "TileCorrection",
@@ -51,6 +54,7 @@ __all__ = [
     "Written",
     "advance",
     "attach",
+    "check_lasting",
     "plan_programming",
     "program",
     "pulse_widths",

@@ -6,6 +6,7 @@ from math import isfinite
 from crossloom.errors import ConfigError, ProgramError
 from crossloom.hardware import Copyable, Timed
 from crossloom.programming.program import ProgrammedChips
+from crossloom.programming.rounds import check_lasting
 
 
 def advance(chips: ProgrammedChips, elapsed: float) -> ProgrammedChips:
@@ -14,10 +15,12 @@ def advance(chips: ProgrammedChips, elapsed: float) -> ProgrammedChips:
     A backend that can be copied is left as it was, so that the same chips can be looked at again at other times;
     one that can only wait waits, and both values then name the same chips.
 
-    Raises ConfigError for a time that cannot pass, and ProgramError for a backend that knows no time.
+    Raises ConfigError for a time that cannot pass, and ProgramError for a backend that knows no time
+    or is written anew for every batch.
     """
     if not (isfinite(elapsed) and elapsed >= 0):
         raise ConfigError(f"need elapsed >= 0 seconds, got {elapsed}")
+    check_lasting(chips.placement, "advance")
     if elapsed == 0:
         return chips
     backend = chips.backend

@@ -18,6 +18,7 @@ from crossloom.programming.corrections import (
 )
 from crossloom.programming.plan import PlannedTile, plan_programming
 from crossloom.programming.report import ProgrammingReport
+from crossloom.programming.rounds import RoundsBackend, RoundsChips, check_lasting
 from crossloom.programming.strategies import Strategy, usual_strategy
 from crossloom.programming.streaming import ReplayedTiles, StreamedBackend, StreamedChips, stream
 from crossloom.programming.writing import write_tiles
@@ -78,8 +79,10 @@ class ProgrammedChips(Artefact):
                 f"chips on a {type(self.backend).__name__} cannot be saved: they are not in memory"
             )
         state, report = self.backend.to_state(), self.report
+        if isinstance(state, StreamedChips | RoundsChips):
+            state = state.without(self.placement)
         if isinstance(self.backend, StreamedBackend):
-            state, report = state.without(self.placement), report and replace(report, tiles=())
+            report = report and replace(report, tiles=())
         return _SavedChips(self.placement, self.backend.kind, state, report, self.corrections, self.elapsed)
 
     @classmethod
@@ -87,7 +90,7 @@ class ProgrammedChips(Artefact):
         """Load the backend by its name, so that the state of its chips is known."""
         fields = plain["fields"]
         backends[fields["backend"]]
-        if fields["backend"] == StreamedBackend.kind:
+        if fields["backend"] in (StreamedBackend.kind, RoundsBackend.kind):
             backends[fields["state"]["fields"]["kind"]]
 
     @classmethod
@@ -96,7 +99,7 @@ class ProgrammedChips(Artefact):
         if not isinstance(value, _SavedChips):
             raise ArtefactError(f"holds a {type(value).__name__}, not chips")
         state, report = value.state, value.report
-        if isinstance(state, StreamedChips):
+        if isinstance(state, StreamedChips | RoundsChips):
             state = state.with_placement(value.placement)
         backend = backends[value.backend].from_state(state)  # type: ignore[attr-defined]
         if isinstance(backend, StreamedBackend) and report is not None:
@@ -125,6 +128,8 @@ def program(
 ) -> ProgrammedChips:
     """Write every tile into its region, wait `settle` seconds, and measure what is there.
 
+    A placement of several rounds is written round by round to see how that goes, and by every run again.
+
     The strategy is `WriteVerify()` unless given, and `DirectSet()` where cells are ideal. A backend that
     can be copied is left as it was.
 
@@ -135,19 +140,35 @@ def program(
     Raises ProgramError when the backend is another system, or cannot make macros again, and ConfigError for an
     impossible wait or too little memory, before any pulse.
     """
-    chips = backend.base if isinstance(backend, StreamedBackend) else backend
+    chips = backend.base if isinstance(backend, StreamedBackend | RoundsBackend) else backend
     strategy = strategy or usual_strategy(chips)
     if not settle >= 0:
         raise ConfigError(f"need settle >= 0 seconds, got {settle}")
     _check_system(placement, backend)
-    _check_rounds(placement)
     strategy.check(chips)
+    if placement.rounds:
+        return _program_rounds(placement, chips, strategy, settle, memory)
     if memory is not None or isinstance(backend, StreamedBackend):
         return ProgrammedChips(placement, *stream(placement, backend, strategy, settle, memory))
     tolerance, name = strategy.tolerance_for(backend), type(strategy).__name__
     plan = plan_programming(placement)
     backend = backend.copy() if isinstance(backend, Copyable) else backend
     reports = write_tiles(plan.tiles, backend, strategy, settle, _watched)
+    return ProgrammedChips(placement, backend, ProgrammingReport(name, tolerance, settle, reports))
+
+
+def _program_rounds(
+    placement: Placement, chips: Backend, strategy: Strategy, settle: float, memory: int | str | None
+) -> ProgrammedChips:
+    """Write every round once, one after the other, to see how that goes; runs write them again."""
+    if memory is not None:
+        raise ProgramError(
+            "chips that are written in rounds are kept in memory as a whole, and are small; leave out memory="
+        )
+    backend = RoundsBackend(chips, placement, strategy, settle).copy()
+    rounds = track(range(placement.num_rounds), "programming", placement.num_rounds)
+    reports = tuple(report for number in rounds for report in backend.enter(number))
+    name, tolerance = type(strategy).__name__, strategy.tolerance_for(chips)
     return ProgrammedChips(placement, backend, ProgrammingReport(name, tolerance, settle, reports))
 
 
@@ -158,16 +179,8 @@ def _watched(tiles: Sequence[PlannedTile]) -> Iterable[PlannedTile]:
 def attach(placement: Placement, backend: Backend) -> ProgrammedChips:
     """Take chips as they are, programmed by somebody else, or not at all: runs on them will say so."""
     _check_system(placement, backend)
-    _check_rounds(placement)
+    check_lasting(placement, "attach")
     return ProgrammedChips(placement, backend, None)
-
-
-def _check_rounds(placement: Placement) -> None:
-    if placement.rounds:
-        raise ProgramError(
-            f"this placement writes the system in {placement.num_rounds} rounds for every batch, which programming "
-            f"does not do: use a larger system (num_chips={placement.system.num_chips * placement.num_rounds} will do)"
-        )
 
 
 def _check_system(placement: Placement, backend: Backend) -> None:

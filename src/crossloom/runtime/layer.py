@@ -20,7 +20,7 @@ from crossloom.hardware import (
 )
 from crossloom.mapping import Tile
 from crossloom.placement import Placement
-from crossloom.programming import LayerCorrection, region_of
+from crossloom.programming import LayerCorrection, RoundsBackend, region_of
 from crossloom.runtime.activity import ActivityMeter
 from crossloom.runtime.counts import ActionCounts, count_layer, input_format
 from crossloom.runtime.dealing import bounds, deal_codes, gather
@@ -29,10 +29,11 @@ from crossloom.runtime.samples import SampleLayout, SampleOrder, sample_order
 
 @dataclass(frozen=True)
 class _Group:
-    """Tiles that take the same inputs, and their commands."""
+    """Tiles that take the same inputs in the same round, and their commands."""
 
     input_start: int
     input_stop: int
+    round: int
     numbers: tuple[int, ...]
     tiles: tuple[Tile, ...]
     commands: tuple[MvmCommand, ...]
@@ -171,10 +172,11 @@ class LayerOnChips:
         return tuple(self._groups_of(placement, own) for own in replicas)
 
     def _groups_of(self, placement: Placement, numbers: Sequence[int]) -> tuple[_Group, ...]:
-        gathered: dict[tuple[int, int], list[int]] = defaultdict(list)
+        gathered: dict[tuple[int, int, int], list[int]] = defaultdict(list)
         for number in numbers:
             tile = placement.mapped.tile(number)
-            gathered[tile.input_start, tile.input_stop].append(number)
+            written = placement.rounds[number] if placement.rounds else 0
+            gathered[tile.input_start, tile.input_stop, written].append(number)
         return tuple(
             _Group(
                 *span,
@@ -182,7 +184,7 @@ class LayerOnChips:
                 tuple(placement.mapped.tile(number) for number in found),
                 tuple(self._command(placement, number) for number in found),
             )
-            for span, found in gathered.items()
+            for span, found in sorted(gathered.items(), key=lambda item: item[0][2])
         )
 
     def _command(self, placement: Placement, number: int) -> MvmCommand:
@@ -198,6 +200,8 @@ class LayerOnChips:
         )
 
     def _multiply(self, group: _Group, codes: Codes, draw: Draw, count_codes: bool) -> Sequence[Reading]:
+        if isinstance(self._backend, RoundsBackend):
+            self._backend.enter(group.round)
         if isinstance(self._backend, ManyMvms):
             return self._backend.mvm_many(group.commands, codes, draw, count_codes)
         return [self._backend.mvm(command, codes, draw, count_codes) for command in group.commands]

@@ -13,7 +13,7 @@ from crossloom.artefacts import Artefact, saved
 from crossloom.errors import ConfigError, DataError, RunError
 from crossloom.graph import Graph, Input, Interpreter, Matrix, check_inputs, find_node, float_matrix
 from crossloom.hardware import Draw
-from crossloom.programming import VALUES_SHARE, ProgrammedChips, StreamedBackend
+from crossloom.programming import VALUES_SHARE, ProgrammedChips, Rewritten, RoundsBackend, StreamedBackend
 from crossloom.progress import track
 from crossloom.quant import finish, integer_matrix
 from crossloom.registry import did_you_mean
@@ -43,7 +43,8 @@ class RunResult(Artefact):
 
     outputs: a tensor, or a tuple of several.  inputs: what they answered to.  counts: actions by layer.
     activity: how strongly each layer's inputs drove their rows.  quality: how faithful each layer on the chips is,
-    measured on the first samples.  notes: what a reader of the figures should know.
+    measured on the first samples.  notes: what a reader of the figures should know.  rewritten: what was written on the
+    way, where the system is too small for all tiles at once.
     """
 
     outputs: Batch = field(repr=False)
@@ -54,6 +55,7 @@ class RunResult(Artefact):
     seed: int
     notes: tuple[str, ...] = ()
     activity: Mapping[str, LayerActivity] = field(default_factory=dict, repr=False)
+    rewritten: Rewritten | None = None
 
     @cached_property
     def total(self) -> ActionCounts:
@@ -87,7 +89,8 @@ def run(
 
     Args:
         inputs: a tensor [sample, ...], or a tuple of them for several inputs.
-        batch_size: samples that go through together; the answers do not depend on it. None takes what the
+        batch_size: samples that go through together; the answers do not depend on it, unless the system is written
+            in rounds, which every batch costs once. None takes what the
             model fixes, or 32 to 256, the fewer the larger the model's values are; on chips that do not fit in
             memory, as many as its share for values holds, so that macros need not be made more often than once.
         mode: where layers run: on the chip, in the integer interpreter, or in float.
@@ -117,8 +120,11 @@ def run(
         outputs = executor.run_all(batch, batch_size, seed)
     is_single = graph.single_output or stop_at is not None
     answer: Batch = outputs[0] if is_single and len(outputs) == 1 else outputs
-    notes = _notes(chips, placed)
-    return RunResult(answer, batch, executor.counts, quality, placed, seed, notes, executor.activity())
+    written = executor.rewritten
+    notes = (*_notes(chips, placed), *([written.summary()] if written else []))
+    return RunResult(
+        answer, batch, executor.counts, quality, placed, seed, notes, executor.activity(), written
+    )
 
 
 class _Executor:
@@ -139,8 +145,10 @@ class _Executor:
         self._quantized, self._modes, self._hooks, self._stop_at = quantized, modes, hooks, stop_at
         self._float, self._integer = float_matrix(quantized.graph), integer_matrix(quantized)
         corrections = {} if chips.corrections is None else chips.corrections.layers
+        backend = chips.backend.copy() if isinstance(chips.backend, RoundsBackend) else chips.backend
+        self._backend = backend
         self._on_chips = {
-            node.name: LayerOnChips(placement, node, chips.backend, corrections.get(node.name))
+            node.name: LayerOnChips(placement, node, backend, corrections.get(node.name))
             for node in quantized.graph.matrices
             if modes[node.name] == "chip"
         }
@@ -183,6 +191,11 @@ class _Executor:
         self._interpret(batch, seed, 0)
         quality, self._quality = tuple(average(parts) for parts in self._quality.values()), None
         return quality
+
+    @property
+    def rewritten(self) -> Rewritten | None:
+        """What was written on the way; None where all tiles are there at once."""
+        return self._backend.rewritten if isinstance(self._backend, RoundsBackend) else None
 
     def activity(self) -> dict[str, LayerActivity]:
         """How strongly the inputs of every layer that ran on the chips drove their rows."""

@@ -8,7 +8,7 @@ from crossloom.calibration import fixed_batch
 from crossloom.datasets import Dataset
 from crossloom.errors import DataError
 from crossloom.graph import check_inputs
-from crossloom.programming import ProgrammedChips
+from crossloom.programming import ProgrammedChips, check_lasting
 from crossloom.runtime import Batch
 
 Samples = tuple[torch.Tensor, ...]
@@ -31,8 +31,10 @@ def split(chips: ProgrammedChips, data: Data, num_samples: int, held_out: float)
 
     data: a tensor [sample, ...], a tuple of them for several inputs, or a `Dataset`, which has labels.
 
-    Raises DataError when they are no tensors of one length, are too few, or do not fit the model.
+    Raises DataError when they are no tensors of one length, are too few, or do not fit the model, ProgramError for
+    chips that are written anew for every batch.
     """
+    check_lasting(chips.placement, "tune")
     samples, labels = _parts(data)
     number, size = len(samples[0]), fixed_batch(chips.placement.mapped)
     num_held = max(round(number * held_out), 1)

@@ -10,7 +10,7 @@ import torch
 from crossloom.circuits import cycle_weights
 from crossloom.errors import ConfigError
 from crossloom.hardware import Draw, InputFormat
-from crossloom.programming import ProgrammedChips
+from crossloom.programming import ProgrammedChips, check_lasting
 from crossloom.runtime import Batch, LayerOnChips, LayerProbe, run
 
 _NUM_TERMS, _SMALL = 20, 0.15
@@ -80,6 +80,7 @@ class _Meter:
 
 def _meters(chips: ProgrammedChips) -> Mapping[str, _Meter]:
     placement = chips.placement
+    check_lasting(placement, "measure_output_noise")
     macro, mapped = placement.system.macro, placement.mapped
     corrections = {} if chips.corrections is None else chips.corrections.layers
     meters = {}

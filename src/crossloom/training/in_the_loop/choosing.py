@@ -8,10 +8,12 @@ import torch
 from crossloom.errors import ConfigError
 from crossloom.mapping import DifferentialPair, MappedGraph, Scheme
 from crossloom.placement import Placement
+from crossloom.programming import check_lasting
 
 
 def check_own_cells(placement: Placement) -> None:
     """ConfigError when layers share cells, or lie in several places: weights are trained layer by layer."""
+    check_lasting(placement, "training in the loop")
     for name in placement.replicas:
         raise ConfigError(
             f"layer {name} has replicas, and training in the loop writes each layer's weights once; place without "
