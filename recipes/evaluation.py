@@ -44,12 +44,13 @@ class Job:
         return f"{self.placement.stem}{level} {self.seed} {self.images}{calibrated}"
 
 
-def fingerprint(model: nn.Module, system: xl.SystemSpec) -> str:
-    """A name for weights, what was learned with them, and hardware, so that results of others are never taken."""
+def fingerprint(model: nn.Module, system: xl.SystemSpec, *settings: object) -> str:
+    """A name for weights, what was learned with them, hardware and more, so that results of others are never taken."""
     state = hashlib.sha256(system.model_dump_json().encode())
     for name, value in model.state_dict().items():
         state.update(name.encode() + value.contiguous().numpy().tobytes())
     state.update(repr([getattr(module, "learned", None) for module in model.modules()]).encode())
+    state.update("".join(map(repr, settings)).encode())
     return state.hexdigest()[:8]
 
 

@@ -6,7 +6,8 @@
 
 DIR holds MNIST, EMNIST letters, CIFAR-10 (and the published ResNet-32 weights), TREC's questions, magnetic tiles and
 DeepPCB, each in a folder of its own; --data may be given several times. Each network runs in floating point, as
-integers, on sets of chips as programmed, and on those chips tuned in two stages with training samples.
+integers, on ideal chips (whose converters clip, as it learned), on sets of chips as programmed, and on those chips
+tuned in two stages with training samples.
 
 What is in OUTPUT already is not run again. The last line is one JSON object.
 """
@@ -24,7 +25,7 @@ from crossloom.errors import CrossloomError
 from recipes.six_models.running import TASKS, Options, find_data, run_all
 from recipes.six_models.training import SYSTEM, WEIGHTS, load_networks, train_networks
 
-COLUMNS = ("float", "quantised", "programmed", "tuned")
+COLUMNS = ("float", "integers", "ideal", "programmed", "tuned")
 
 
 def main() -> None:

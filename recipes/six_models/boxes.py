@@ -26,6 +26,13 @@ def encode(boxes: Tensor, classes: Tensor, grid: int) -> Tensor:
     return target
 
 
+def listed(boxes: Tensor, classes: Tensor, grid: int) -> Tensor:
+    """Those of the boxes whose centre lies inside, with their classes: [box, (left, top, right, bottom, class)]."""
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2 / STRIDE
+    inside = ((centres >= 0) & (centres < grid)).all(1)
+    return torch.cat([boxes, classes[:, None]], 1)[inside]
+
+
 def decode(cells: Tensor) -> Tensor:
     """Channels 1 to 4 of targets or answers, [sample, 4, row, column], as boxes [sample, row, column, 4] in pixels."""
     rows, columns = torch.meshgrid(*(torch.arange(side) for side in cells.shape[-2:]), indexing="ij")
@@ -69,16 +76,19 @@ def detections(outputs: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
     return found
 
 
-def mean_average_precision(outputs: Tensor, targets: Tensor) -> float:
-    """mAP at an overlap of one half: the area under precision over recall (all points), mean over classes there are."""
-    found, true = detections(outputs), decode(targets[:, 1:5])
+def mean_average_precision(outputs: Tensor, true: Tensor) -> float:
+    """mAP at an overlap of one half: the area under precision over recall (all points), mean over classes there are.
+
+    true: [sample, box, (left, top, right, bottom, class)] in pixels; below class 0 there is no box.
+    """
+    found, kinds_there = detections(outputs), true[..., 4]
     precisions = []
-    for kind in targets[:, 5][targets[:, 0] > 0].unique().tolist():
-        is_true = (targets[:, 0] > 0) & (targets[:, 5] == kind)
+    for kind in kinds_there[kinds_there >= 0].unique().tolist():
+        is_true = kinds_there == kind
         hits, scores = [], []
         for sample, (boxes, score, kinds) in enumerate(found):
             here = kinds == kind
-            hits.append(_hits(boxes[here], true[sample][is_true[sample]]))
+            hits.append(_hits(boxes[here], true[sample, is_true[sample], :4]))
             scores.append(score[here])
         order = torch.cat(scores).argsort(descending=True, stable=True)
         precisions.append(_average_precision(torch.cat(hits)[order], int(is_true.sum())))

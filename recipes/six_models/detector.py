@@ -5,9 +5,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
 
 from crossloom.errors import DataError
-from recipes.six_models.boxes import STRIDE, encode, mean_average_precision
+from recipes.six_models.boxes import STRIDE, encode, listed, mean_average_precision
 from recipes.six_models.images import read_gray
 from recipes.six_models.task import Samples, Schedule, Task, find_folder
 
@@ -43,7 +44,10 @@ class Detector(nn.Module):
 
 
 def load(data: Path, part: str) -> Samples:
-    """Crops [crop, 2, 160, 160] of pairs at half their size, and targets [crop, 6, 20, 20].
+    """Crops [crop, 2, 160, 160] of pairs at half their size, and targets.
+
+    Training targets are grids [crop, 6, 20, 20], see `encode`; those that judge are all boxes themselves,
+    [crop, box, 5], filled up with class -1.
 
     The first channel is the template, from -1 to 1, the second what the picture has more or less. By the published
     lists, as far as the pairs are there. Training crops overlap and come in all eight ways to lay them; boxes whose
@@ -59,12 +63,12 @@ def load(data: Path, part: str) -> Samples:
             ]
         )
         for turn in range(8 if part == "train" else 1):
-            for image, target in _crops(*_lay(pair, boxes, turn), STEPS[part]):
+            for image, inside, classes in _crops(*_lay(pair, boxes, turn), STEPS[part]):
                 inputs.append(image)
-                targets.append(target)
+                targets.append((encode if part == "train" else listed)(inside, classes, GRID))
     pairs = torch.stack(inputs)
     template, picture = pairs.unbind(1)
-    return Samples(torch.stack([2 * template - 1, picture - template], 1), torch.stack(targets))
+    return Samples(torch.stack([2 * template - 1, picture - template], 1), pad_sequence(targets, True, -1.0))
 
 
 def augment(pairs: Tensor, generator: torch.Generator) -> Tensor:
@@ -120,15 +124,15 @@ def _lay(pair: Tensor, boxes: Tensor, turn: int) -> tuple[Tensor, Tensor]:
     return pair.rot90(turn % 4, (-2, -1)), boxes
 
 
-def _crops(pair: Tensor, boxes: Tensor, step: int) -> list[tuple[Tensor, Tensor]]:
-    """Crops and their targets."""
+def _crops(pair: Tensor, boxes: Tensor, step: int) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Crops, all boxes as seen from each, and their classes from 0."""
     starts = range(0, SIDE - CROP + 1, step)
     found = []
     for top in starts:
         for left in starts:
             inside = boxes[:, :4] * SIDE / FULL - torch.tensor([left, top, left, top])
             crop = pair[:, top : top + CROP, left : left + CROP]
-            found.append((crop, encode(inside, boxes[:, 4] - 1, GRID)))
+            found.append((crop, inside, boxes[:, 4] - 1))
     return found
 
 
@@ -146,5 +150,5 @@ TASK = Task(
     score=mean_average_precision,
     augment=augment,
     labels=False,
-    schedule=Schedule(epochs=12, mapped_epochs=3, batch_size=32, weight_decay=0.02),
+    schedule=Schedule(epochs=12, mapped_epochs=10, batch_size=32, mapped_batch_size=16, weight_decay=0.02),
 )

@@ -1,6 +1,5 @@
 """One of the six on its chips: compiled once, then programmed and tuned, set of chips by set of chips."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,12 +12,15 @@ import crossloom as xl
 from crossloom.datasets import Dataset
 from crossloom.quant import interpret_integers
 from crossloom.search.tuning import MappingChoice, plan_mapping, tune_in_two_stages
-from recipes.six_models.task import Samples, Task
+from recipes.evaluation import fingerprint
+from recipes.six_models.task import Task, drawn
 from recipes.six_models.training import SYSTEM, judge
 
 COMPILING, TUNING, BATCH, MOST_CHIPS = 256, 256, 50, 64
-LAYERS = xl.LayerByLayer(knobs=("integration_time", "offset", "gain"), num_samples=64, held_out=0.25)
-STAGES = xl.TwoStages(layers=LAYERS)
+# They were trained with their converters: what those clip and round is part of the network, so times, gains and input
+# modes stay as they were learned, and chips get copies and offsets.
+LAYERS = xl.LayerByLayer(knobs=("offset",), reference="nominal", num_samples=64, held_out=0.25)
+STAGES = xl.TwoStages(modes=("bit_serial",), layers=LAYERS)
 
 
 @dataclass
@@ -54,21 +56,24 @@ class Deployment:
     ) -> None:
         self.task, (self.plain, self.learned), self.folder = task, networks, folder
         self.test = task.load(data, "test").first(images)
-        self.some = _drawn(task.load(data, "train"), max(COMPILING, TUNING))
+        self.some = drawn(task.load(data, "train"), max(COMPILING, TUNING))
+        print(f"{task.title}: {len(self.test)} samples judge; it is compiled and placed", flush=True)
         self.placement = compile_on_chips(self.learned, self.some.inputs[:COMPILING])
-        self.key = f"{task.name} {_fingerprint(self.learned)} {len(self.test)}"
+        name = fingerprint(self.learned, self.placement.system, STAGES, COMPILING, TUNING)
+        self.key = f"{task.name} {name} {len(self.test)}"
         folder.mkdir(parents=True, exist_ok=True)
         self.store = Store(folder / f"{task.name}.json")
 
     def digital(self) -> dict:
-        """Scores in floating point and as integers, and what the network takes of the system."""
+        """Scores in floating point, as integers and on ideal chips, and what the network takes of the system."""
 
         def measure() -> dict:
-            quantized = self.placement.mapped.quantized
+            quantized, ideal = self.placement.mapped.quantized, self.placement.system.noiseless()
             parts = [interpret_integers(quantized, (part,))[0] for part in self.test.inputs.split(BATCH)]
             return {
                 "float": judge(self.task, self.plain, self.test),
-                "quantised": self.task.score(torch.cat(parts), self.test.targets),
+                "integers": self.task.score(torch.cat(parts), self.test.targets),
+                "ideal": self._score(xl.program(self.placement, xl.simulate(ideal), xl.DirectSet()), 0),
                 "tiles": len(self.placement.mapped.tiles),
                 "num_chips": self.placement.system.num_chips,
             }
@@ -138,17 +143,3 @@ def compile_on_chips(model: nn.Module, inputs: Tensor) -> xl.Placement:
             if system.num_chips >= MOST_CHIPS:
                 raise
             system = system.replace(num_chips=2 * system.num_chips)
-
-
-def _drawn(samples: Samples, number: int) -> Samples:
-    """Some of them, drawn once: neighbours in a file may be alike."""
-    order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))
-    return samples.choose(order[:number])
-
-
-def _fingerprint(model: nn.Module) -> str:
-    """A name for weights, so that figures of others are never taken."""
-    state = hashlib.sha256()
-    for name, value in model.state_dict().items():
-        state.update(name.encode() + value.contiguous().numpy().tobytes())
-    return state.hexdigest()[:8]

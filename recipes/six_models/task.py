@@ -37,12 +37,14 @@ class Samples:
 class Schedule:
     """How a network is trained: in floating point first, then as its chips will compute.
 
-    noise: of weights while it is trained as mapped, as a share of their range.
+    mapped_batch_size: while it is trained as mapped, None for the same.  noise: of weights meanwhile, as a share of
+    their range.
     """
 
     epochs: int
     mapped_epochs: int
     batch_size: int = 64
+    mapped_batch_size: int | None = None
     learning_rate: float = 2e-3
     mapped_learning_rate: float = 1e-3
     weight_decay: float = 0.0
@@ -85,6 +87,12 @@ def split(samples: Samples, share: float, seed: int) -> tuple[Samples, Samples]:
     order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(seed))
     number = round(share * len(samples))
     return samples.choose(order[number:].sort().values), samples.choose(order[:number].sort().values)
+
+
+def drawn(samples: Samples, number: int) -> Samples:
+    """Some of them, drawn once: neighbours in a file may be alike."""
+    order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))
+    return samples.choose(order[:number])
 
 
 def find_folder(data: Path, *names: str) -> Path:

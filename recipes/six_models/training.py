@@ -28,7 +28,7 @@ from crossloom.training import (
     save_learned,
     train,
 )
-from recipes.six_models.task import Samples, Schedule, Task
+from recipes.six_models.task import Samples, Schedule, Task, drawn
 
 SYSTEM = "tsinghua_c200"
 WEIGHTS = Path(__file__).parents[1] / "weights" / "six_models"
@@ -106,17 +106,20 @@ def _train_plain(task: Task, schedule: Schedule, data: Samples, folder: Path, se
 def _train_as_mapped(
     task: Task, schedule: Schedule, model: nn.Module, data: Samples, folder: Path, seed: int
 ) -> nn.Module:
+    """Every output channel has a step of its own; what falls out in training would teach converters wrong ranges."""
     config = AnalogConfig(
         largest_weight=6,
-        per_channel=False,
         is_quick=True,
         effects=(WeightNoise(sigma=schedule.noise), ConverterOffsets()),
     )
+    for part in model.modules():
+        if isinstance(part, nn.Dropout | nn.Dropout2d):
+            part.p = 0.0
     analog = convert_to_analog(model, xl.load_system(SYSTEM), config)
-    begin(analog, data.inputs[:256])
+    begin(analog, drawn(data, 256).inputs)
     training = TrainingConfig(
         epochs=schedule.mapped_epochs,
-        batch_size=schedule.batch_size,
+        batch_size=schedule.mapped_batch_size or schedule.batch_size,
         optimiser=Adam(learning_rate=schedule.mapped_learning_rate),
         schedule={"kind": "cosine", "warm_up": 0.2},
         noise=NoiseSchedule(start=0.0, ramp=0.5),

@@ -105,5 +105,5 @@ TASK = Task(
     loss=loss,
     score=mean_iou,
     labels=False,
-    schedule=Schedule(epochs=25, mapped_epochs=4, batch_size=16),
+    schedule=Schedule(epochs=25, mapped_epochs=24, batch_size=16, mapped_batch_size=8),
 )

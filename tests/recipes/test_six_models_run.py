@@ -69,7 +69,7 @@ def test_scores_of_chips_are_kept_and_not_run_again(weights, tmp_path, monkeypat
     digital = deployment.digital()
     chips = deployment.chips(0, tmp_path / "report.html")
     assert digital["float"] > 0.9
-    assert digital["quantised"] > 0.85
+    assert digital["integers"] > 0.85
     assert min(chips["programmed"], chips["tuned"]) > 0.5
     assert chips["evaluations"] > 0
     assert "small" in (tmp_path / "small.json").read_text()
@@ -158,7 +158,15 @@ def test_targets_of_another_number_are_refused():
 
 def test_the_table_has_a_row_for_each_network():
     part = {"mean": 0.9, "std": 0.01, "chips": [0.9]}
-    row = {"images": 10, "float": 0.95, "quantised": 0.94, "num_chips": 8, "programmed": part, "tuned": part}
+    row = {
+        "images": 10,
+        "float": 0.95,
+        "integers": 0.94,
+        "ideal": 0.93,
+        "num_chips": 8,
+        "programmed": part,
+        "tuned": part,
+    }
     lines = command.show(dict.fromkeys(TASKS, row)).splitlines()
     assert len(lines) == 7
     assert len({len(line) for line in lines}) == 1

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from recipes.six_models.boxes import decode, encode, mean_average_precision, overlaps, suppress
+from recipes.six_models.boxes import decode, encode, listed, mean_average_precision, overlaps, suppress
 from recipes.six_models.unet import loss, mean_iou
 
 
@@ -45,8 +45,8 @@ def test_a_box_takes_away_those_that_overlap_it_and_no_others():
 
 
 def test_perfect_answers_have_a_precision_of_one():
-    targets = encode(BOXES, torch.tensor([0, 3, 3]), 20).unsqueeze(0)
-    assert mean_average_precision(answers(BOXES, [0, 3, 3], [0.9, 0.8, 0.7]), targets) == pytest.approx(1.0)
+    true = listed(BOXES, torch.tensor([0, 3, 3]), 20).unsqueeze(0)
+    assert mean_average_precision(answers(BOXES, [0, 3, 3], [0.9, 0.8, 0.7]), true) == pytest.approx(1.0)
 
 
 def test_precision_by_hand():
@@ -54,18 +54,18 @@ def test_precision_by_hand():
 
     Average precision 1 and 1/2: precision 1 at recall 1/2, nothing beyond.
     """
-    targets = encode(BOXES, torch.tensor([0, 3, 3]), 20).unsqueeze(0)
+    true = listed(BOXES, torch.tensor([0, 3, 3]), 20).unsqueeze(0)
     moved = BOXES.clone()
     moved[2] += torch.tensor([-60.0, 80.0, -60.0, 80.0])
     given = answers(moved, [0, 3, 3], [0.9, 0.8, 0.7])
-    assert mean_average_precision(given, targets) == pytest.approx((1 + 0.5) / 2)
+    assert mean_average_precision(given, true) == pytest.approx((1 + 0.5) / 2)
 
 
 def test_a_wrong_answer_before_the_right_one_costs_precision():
     """One box of class 3; the answer of higher score lies elsewhere: precision 1/2 at recall 1."""
-    targets = encode(BOXES[1:2], torch.tensor([3]), 20).unsqueeze(0)
+    true = listed(BOXES[1:2], torch.tensor([3]), 20).unsqueeze(0)
     given = answers(BOXES[1:], [3, 3], [0.6, 0.9])
-    assert mean_average_precision(given, targets) == pytest.approx(0.5)
+    assert mean_average_precision(given, true) == pytest.approx(0.5)
 
 
 def test_a_box_that_is_found_twice_counts_once():
@@ -73,11 +73,22 @@ def test_a_box_that_is_found_twice_counts_once():
 
     Precision 1 at recall 1/2, and 2/3 at recall 1.
     """
-    true = torch.tensor([[40.0, 40.0, 60.0, 60.0], [100.0, 100.0, 120.0, 120.0]])
-    targets = encode(true, torch.tensor([1, 1]), 20).unsqueeze(0)
+    both = torch.tensor([[40.0, 40.0, 60.0, 60.0], [100.0, 100.0, 120.0, 120.0]])
+    true = listed(both, torch.tensor([1, 1]), 20).unsqueeze(0)
     pair = torch.tensor([[40.0, 40.0, 54.0, 60.0], [46.0, 40.0, 60.0, 60.0]])
-    given = answers(torch.cat([pair, true[1:]]), [1, 1, 1], [0.9, 0.8, 0.7])
-    assert mean_average_precision(given, targets) == pytest.approx((1 + 2 / 3) / 2)
+    given = answers(torch.cat([pair, both[1:]]), [1, 1, 1], [0.9, 0.8, 0.7])
+    assert mean_average_precision(given, true) == pytest.approx((1 + 2 / 3) / 2)
+
+
+def test_boxes_that_share_a_cell_of_the_grid_all_count():
+    """Two true boxes around one centre, one answer: half of them is found. An empty sample takes nothing away."""
+    pair = torch.tensor([[80.0, 80.0, 100.0, 100.0], [88.0, 62.0, 92.0, 118.0]])
+    there = listed(pair, torch.tensor([2, 2]), 20)
+    true = torch.stack([there, torch.full_like(there, -1.0)])
+    given = answers(pair[:1], [2], [0.9])
+    outputs = torch.cat([given, torch.full_like(given, -20.0)])
+    assert mean_average_precision(outputs, true) == pytest.approx(0.5)
+    assert len(listed(pair - 100.0, torch.tensor([2, 2]), 20)) == 0
 
 
 def test_mean_iou_by_hand():

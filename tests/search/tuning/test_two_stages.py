@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import torch
 from test_layer_by_layer import error
 from tuning_cases import CHAIN, FRESH, INPUTS, c200, chain_chips, chain_placement
 
@@ -11,6 +12,7 @@ from crossloom.errors import CapacityError, ConfigError, MissingDependencyError
 from crossloom.mapping import MappingConfig
 from crossloom.placement import PlacementConfig, place
 from crossloom.programming import DirectSet, ProgrammedChips, attach, program
+from crossloom.runtime import run
 from crossloom.search.tuning import LayerByLayer, TwoStages, plan_mapping, tune
 from crossloom.search.tuning.options import Option, with_options
 from crossloom.spec import BitSerial, Pulse, Wires, load_system
@@ -48,6 +50,35 @@ def test_stage_1_touches_no_chip():
     plan = plan_mapping(attach(placement, backend), INPUTS, QUICK)
     assert backend.to_state().macros == before == {}
     assert plan.placement.mapped.quantized is placement.mapped.quantized
+
+
+@pytest.mark.parametrize(("row_copies", "time"), [(1, 30.0), (2, 15.0)])
+def test_a_mapping_begins_at_the_times_that_were_there(row_copies, time):
+    """Codes stand for the same sums: a network that was trained with its converters answers as it learned to."""
+    mapped = chain_placement(c200(None)).mapped
+    mapped = mapped.with_integration_times(dict.fromkeys(range(len(mapped.tiles)), 30.0))
+    own = next(iter(mapped.schemes.values())).input_mode
+    found = with_options(mapped, dict.fromkeys(mapped.schemes, Option(2, row_copies, own)))
+    assert {tile.integration_time for tile in found.tiles} == {time}
+    other = with_options(mapped, dict.fromkeys(mapped.schemes, Option(2, row_copies, Pulse())))
+    assert own != Pulse()
+    assert time not in {tile.integration_time for tile in other.tiles}
+
+
+def test_copies_with_offsets_alone_leave_ideal_answers_as_they_are():
+    chips = chain_chips(c200(0.1))
+    layers = LAYERS.replace(knobs=("offset",), reference="nominal")
+    way = QUICK.replace(modes=("bit_serial",), copies=(1, 3), layers=layers)
+    placement = chain_placement(c200(0.1))
+    mapped = placement.mapped.with_integration_times(dict.fromkeys(range(len(placement.mapped.tiles)), 30.0))
+    plan = plan_mapping(attach(placement.with_mapped(mapped), chips.backend), INPUTS, way)
+    assert any(option.copies == 3 for option in plan.options.values())
+    ideal = c200(None).noiseless()
+    answers = [
+        run(program(each, SimulatedBackend(ideal), DirectSet()), INPUTS, probe_samples=0).outputs
+        for each in (placement.with_mapped(mapped), plan.placement)
+    ]
+    torch.testing.assert_close(*answers)
 
 
 @pytest.mark.slow

@@ -11,7 +11,14 @@ from crossloom.calibration import Arrival, propagate
 from crossloom.errors import ConfigError
 from crossloom.graph import Matrix
 from crossloom.hardware import InputFormat
-from crossloom.mapping import LayerMappingConfig, MappedGraph, MappingConfig, map_graph, vectors_per_sample
+from crossloom.mapping import (
+    LayerMappingConfig,
+    MappedGraph,
+    MappingConfig,
+    legal_integration_time,
+    map_graph,
+    vectors_per_sample,
+)
 from crossloom.pipeline import simulate
 from crossloom.placement import Placement, PlacementConfig, place
 from crossloom.programming import DirectSet, LayerCorrection, ProgrammedChips, program
@@ -65,10 +72,23 @@ def options_of(placement: Placement, config: TwoStages) -> list[Option]:
 
 
 def with_options(mapped: MappedGraph, chosen: Mapping[str, Option]) -> MappedGraph:
-    """The same graph mapped with an option for every layer."""
+    """The same graph mapped with an option for every layer; see `_carried` for its times."""
     layers = {name: option.applied(mapped.config.for_layer(name)) for name, option in chosen.items()}
     config = MappingConfig(layers=layers, digital=mapped.config.digital)
-    return map_graph(mapped.quantized, config, mapped.macro)
+    found = map_graph(mapped.quantized, config, mapped.macro)
+    return found.with_integration_times(_carried(mapped, found))
+
+
+def _carried(before: MappedGraph, after: MappedGraph) -> dict[int, float]:
+    """Times of tiles that have the same inputs as before: codes stand for the same sums. Others are as mapped."""
+    known = {(tile.layer, tile.block): tile.integration_time for tile in before.tiles}
+    times = {}
+    for number, tile in enumerate(after.tiles):
+        old, new = before.schemes[tile.layer], after.schemes[tile.layer]
+        time = known.get((tile.layer, tile.block))
+        if time is not None and old.input_mode == new.input_mode:
+            times[number] = legal_integration_time(time * old.row_copies / new.row_copies, after.macro)
+    return times
 
 
 def meet_layers(
