@@ -55,7 +55,9 @@ def make_table(arguments: argparse.Namespace) -> None:
         load_networks(TASKS[name], options.data, options.weights)
     found = run_all(options)
     rows = {name: summarise(found[name]) for name in options.models}
-    print(show(rows))
+    print(
+        show(rows), *(f"{TASKS[name].title}, published: {TASKS[name].published}" for name in rows), sep="\n"
+    )
     print(json.dumps({"system": SYSTEM, "chips": options.chips, "images": options.images, "models": rows}))
 
 

@@ -97,13 +97,13 @@ TASK = Task(
     title="U-Net on magnetic tiles",
     metric="mean IoU",
     published=(
-        "published scores are of all 1,344 images and of networks a hundred times as large; "
-        "here 72 images train, 18 judge"
+        "66.9 % on all 1,344 images by a far larger network (DEU-Net, Appl. Sci. 14, 4724, 2024); "
+        "here 72 images train, 18 judge, and defects are of one kind"
     ),
     build=UNet,
     load=load,
     loss=loss,
     score=mean_iou,
     labels=False,
-    schedule=Schedule(epochs=25, mapped_epochs=24, batch_size=16, mapped_batch_size=8),
+    schedule=Schedule(epochs=25, mapped_epochs=60, batch_size=16, mapped_batch_size=8),
 )

@@ -166,7 +166,7 @@ class Graph(Artefact):
     holds weights, biases and constants by name.
     """
 
-    nodes: tuple[Node, ...]
+    nodes: tuple[Node, ...] = field(repr=False)
     outputs: tuple[str, ...]
     single_output: bool
     tensors: Mapping[str, torch.Tensor] = field(repr=False)

@@ -58,9 +58,9 @@ class MappedGraph(Artefact):
     tied: layers that use the tiles of another, and whose: both multiply by one stored tensor.
     """
 
-    quantized: QuantizedGraph
+    quantized: QuantizedGraph = field(repr=False)
     config: MappingConfig
-    macro: MacroSpec
+    macro: MacroSpec = field(repr=False)
     schemes: Mapping[str, Scheme] = field(repr=False)
     tiles: tuple[Tile, ...] = field(repr=False)
     tied: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -30,8 +30,8 @@ class Placement(Artefact):
     rounds: where the system is too small for all tiles at once, the round in which each is written; else empty.
     """
 
-    mapped: MappedGraph
-    system: SystemSpec
+    mapped: MappedGraph = field(repr=False)
+    system: SystemSpec = field(repr=False)
     config: PlacementConfig
     sites: tuple[Site, ...] = field(repr=False)
     area_bound: int

@@ -66,9 +66,10 @@ def improve_exactly(
 def _cp_model() -> Any:
     try:
         return import_module("ortools.sat.python.cp_model")
-    except ImportError:
+    except ImportError as error:
         raise MissingDependencyError(
-            "exact packing needs OR-tools, which is not installed; pip install 'crossloom[exact]', or leave exact out"
+            f"exact packing needs OR-tools, which cannot be imported ({error}); pip install 'crossloom[exact]', or leave "
+            "exact out"
         ) from None
 
 
