@@ -13,7 +13,7 @@ from crossloom.errors import DataError
 from recipes.six_models.task import Samples, Schedule, Task, accuracy, find_folder
 
 FILES = {"train": "TREC.train.all", "test": "TREC.test.all"}
-NUM_WORDS, LENGTH, WIDTH, NUM_UNITS, NUM_CLASSES = 2500, 20, 64, 96, 6
+NUM_WORDS, LENGTH, WIDTH, NUM_UNITS, NUM_CLASSES = 3500, 20, 128, 128, 6
 PADDING, UNKNOWN = 0, 1
 DROPPED_WORDS = 0.1
 
@@ -25,7 +25,7 @@ class QuestionClassifier(nn.Module):
         super().__init__()
         self.words = nn.Embedding(NUM_WORDS, WIDTH, padding_idx=PADDING)
         self.lstm = nn.LSTM(WIDTH, NUM_UNITS, batch_first=True, bidirectional=True)
-        self.dropout = nn.Dropout(0.4)
+        self.dropout = nn.Dropout(0.5)
         self.classes = nn.Linear(2 * NUM_UNITS, NUM_CLASSES)
 
     def forward(self, words: Tensor) -> Tensor:
@@ -82,5 +82,5 @@ TASK = Task(
     loss=functional.cross_entropy,
     score=accuracy,
     augment=augment,
-    schedule=Schedule(epochs=15, mapped_epochs=6, batch_size=64, weight_decay=1e-4),
+    schedule=Schedule(epochs=25, mapped_epochs=6, batch_size=64, weight_decay=1e-4),
 )

@@ -25,6 +25,7 @@ class QuantizedLayer:
     weight: int16 codes in -(2^(weight_bits-1) - 1) ... 2^(weight_bits-1) - 1.  weight_step: float64 [out].
         Binary weights (-1 and 1) count as 2 bits.
     bias: float32 [out] or None.  input_power: mean square of the input codes on the calibration data.
+    knows_converter: whether it was trained with its converter, so that what this clips and rounds is part of it.
     """
 
     name: str
@@ -36,6 +37,7 @@ class QuantizedLayer:
     input_bits: int
     input_is_signed: bool
     input_power: float
+    knows_converter: bool = False
 
     @property
     def input_range(self) -> tuple[int, int]:

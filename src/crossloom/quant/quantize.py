@@ -133,10 +133,12 @@ def _quantize_layer(
         weight_bits = config.weight_bits or _DEFAULT_BITS
         weight_codes, weight_step = _quantize_weight(weight.float(), weight_bits, config)
         step, input_bits, is_signed = _find_input(config, seen)
+        knows_converter = False
     else:
         learned, weight_codes = found
         weight_bits, weight_step = learned.weight_bits, recovered_step(node.name, weight, *found)
         step, input_bits, is_signed = learned.input_step, learned.input_bits, learned.input_is_signed
+        knows_converter = learned.output_step is not None or learned.integration_time is not None
     codes = (seen / step).round_().clamp_(*code_range(input_bits, is_signed))
     return QuantizedLayer(
         name=node.name,
@@ -148,6 +150,7 @@ def _quantize_layer(
         input_bits=input_bits,
         input_is_signed=is_signed,
         input_power=codes.square().mean().item(),
+        knows_converter=knows_converter,
     )
 
 

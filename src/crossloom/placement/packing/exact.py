@@ -68,8 +68,8 @@ def _cp_model() -> Any:
         return import_module("ortools.sat.python.cp_model")
     except ImportError as error:
         raise MissingDependencyError(
-            f"exact packing needs OR-tools, which cannot be imported ({error}); pip install 'crossloom[exact]', or leave "
-            "exact out"
+            f"exact packing needs OR-tools, which cannot be imported ({error}); pip install 'crossloom[exact]', or "
+            "leave exact out"
         ) from None
 
 

@@ -17,7 +17,8 @@ class TuningConfig(Config):
 
     reference: what chips should answer: `exact` integer products, or what `nominal` chips would answer, with ideal
         cells and converters at the integration times of the placement, which is what a network trained with its
-        converters learned; None takes that whose network has less cross-entropy, and `exact` without labels.
+        converters learned; None takes that whose network has less cross-entropy, and without labels `nominal` where
+        most layers were trained with their converters, else `exact`.
     num_samples: samples to tune with, at most.  held_out: share of the data that scores are of: no setting is found
         on it, but knobs that do not help there are left out.
     num_vectors: input vectors that settings of a layer are compared on, half of them to fit lines, half to judge.

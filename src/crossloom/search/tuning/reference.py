@@ -54,11 +54,17 @@ class Reference:
 
 
 def make_reference(chips: ProgrammedChips, part: Part, kind: ReferenceKind | None) -> Reference:
-    """The reference of this kind; without one that whose network has less cross-entropy, `exact` without labels."""
-    exact = Reference("exact", chips.placement)
-    if kind is not None or part.labels is None:
-        return exact if kind != "nominal" else Reference("nominal", chips.placement)
-    nominal = Reference("nominal", chips.placement)
+    """The reference of this kind; without one that whose network has less cross-entropy.
+
+    Without labels `nominal` where most layers were trained with their converters, else `exact`.
+    """
+    exact, nominal = (Reference(each, chips.placement) for each in ("exact", "nominal"))
+    if kind is not None:
+        return nominal if kind == "nominal" else exact
+    if part.labels is None:
+        layers = chips.placement.mapped.quantized.layers
+        knowing = sum(layers[name].knows_converter for name in chips.placement.mapped.schemes)
+        return nominal if 2 * knowing > len(chips.placement.mapped.schemes) else exact
     losses = [_loss(reference.outputs(part.samples), part.labels) for reference in (exact, nominal)]
     return nominal if losses[1] < losses[0] else exact
 
