@@ -74,6 +74,7 @@ def test_every_batch_writes_every_round(chips, inputs):
     assert twice.rewritten.num_pulses > 1.5 * once.rewritten.num_pulses > 0
     assert any("rounds" in note for note in once.notes)
     assert once.counts == twice.counts
+    assert xl.run(chips, inputs, mode="float").rewritten is None
 
 
 def test_every_writing_has_errors_of_its_own_and_runs_are_repeatable(chips, inputs):

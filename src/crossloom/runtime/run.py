@@ -194,8 +194,9 @@ class _Executor:
 
     @property
     def rewritten(self) -> Rewritten | None:
-        """What was written on the way; None where all tiles are there at once."""
-        return self._backend.rewritten if isinstance(self._backend, RoundsBackend) else None
+        """What was written on the way; None where nothing was."""
+        found = self._backend.rewritten if isinstance(self._backend, RoundsBackend) else None
+        return found if found and found.num_rounds else None
 
     def activity(self) -> dict[str, LayerActivity]:
         """How strongly the inputs of every layer that ran on the chips drove their rows."""
