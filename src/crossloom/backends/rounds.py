@@ -14,8 +14,11 @@ def rounds_of(commands: tuple[MvmCommand, ...]) -> list[tuple[MvmCommand, ...]]:
 
     Empty when they are no such rounds, or there is but one.
     """
+    places = [(command.address, command.region) for command in commands]
+    if not commands or places[0] not in places[1:]:
+        return []
     plain = [replace(command, integration_time=1.0, read_voltage=None) for command in commands]
-    size = plain.index(plain[0], 1) if plain[:1] and plain[0] in plain[1:] else len(plain)
+    size = plain.index(plain[0], 1) if plain[0] in plain[1:] else len(plain)
     if size == len(plain) or len(plain) % size:
         return []
     if any(plain[start : start + size] != plain[:size] for start in range(size, len(plain), size)):

@@ -34,9 +34,9 @@ def integer_matrix(quantized: QuantizedGraph) -> Callable[[Matrix, torch.Tensor]
     return run
 
 
-def finish(node: Matrix, layer: QuantizedLayer, sums: torch.Tensor) -> torch.Tensor:
-    """What the digital unit does with sums of products: steps, bias, activation."""
-    return activate(node, layer.dequantize(sums, axis=-1 if node.window is None else 1))
+def finish(node: Matrix, layer: QuantizedLayer, sums: torch.Tensor, in_place: bool = False) -> torch.Tensor:
+    """What the digital unit does with sums of products: steps, bias, activation; in_place: `sums` may go."""
+    return activate(node, layer.dequantize(sums, -1 if node.window is None else 1, in_place))
 
 
 def interpret_integers(

@@ -66,6 +66,7 @@ class LayerOnChips:
     ) -> None:
         mapped = placement.mapped
         self._node, self._backend, self._placement = node, backend, placement
+        self._many = backend if isinstance(backend, ManyMvms) else None
         self._correction = correction or LayerCorrection()
         self.layer = self._correction.adjusted(mapped.quantized.layers[node.name])
         self._scheme = mapped.schemes[node.name]
@@ -73,6 +74,7 @@ class LayerOnChips:
         self._inputs = input_format(placement, node.name)
         self.meter = ActivityMeter(self._inputs, self._macro.dac)
         self._replicas = self._gather(placement)
+        self._known_scales: tuple[tuple, torch.Tensor] = (), torch.empty(0)
 
     def order(self, values: torch.Tensor, layout: SampleLayout | None, num_samples: int) -> SampleOrder:
         """In which order the layer's input holds the samples of a batch."""
@@ -149,10 +151,12 @@ class LayerOnChips:
     def _assemble(self, parts: Sequence[TilePart], correction: LayerCorrection) -> torch.Tensor:
         """The same of one replica's tiles; sums may have positions."""
         if len(self._replicas[0]) == 1 and self._scheme.copies == 1:
-            sums = parts[0].sums if len(parts) == 1 else torch.cat([part.sums for part in parts], 1)
+            sums = _side_by_side([part.sums for part in parts])
             if correction.has_lines:
                 return _line(sums, *self._lines(parts, correction, sums))
-            return sums if all(part.scale == 1 for part in parts) else sums / self._scales(parts, sums)
+            if all(part.scale == 1 for part in parts):
+                return sums
+            return sums / self._scales(parts, sums)
         return self._add_up(parts, correction)
 
     def shaped(self, sums: torch.Tensor, values: torch.Tensor, order: SampleOrder) -> torch.Tensor:
@@ -202,8 +206,8 @@ class LayerOnChips:
     def _multiply(self, group: _Group, codes: Codes, draw: Draw, count_codes: bool) -> Sequence[Reading]:
         if isinstance(self._backend, RoundsBackend):
             self._backend.enter(group.round)
-        if isinstance(self._backend, ManyMvms):
-            return self._backend.mvm_many(group.commands, codes, draw, count_codes)
+        if self._many is not None:
+            return self._many.mvm_many(group.commands, codes, draw, count_codes)
         return [self._backend.mvm(command, codes, draw, count_codes) for command in group.commands]
 
     def _part(self, item: tuple[int, Tile, MvmCommand], answer: Reading) -> TilePart:
@@ -216,10 +220,16 @@ class LayerOnChips:
         return self._macro.gain(time, command.level_step, voltage) * self._scheme.row_copies
 
     def _scales(self, parts: Sequence[TilePart], like: torch.Tensor) -> torch.Tensor:
-        """Codes per unit for every output of the one group, in the shape of sums [vector, output, *positions]."""
-        scales = torch.tensor([part.scale for part in parts], dtype=like.dtype, device=like.device)
-        widths = torch.tensor([part.sums.shape[1] for part in parts], device=like.device)
-        return _along_outputs(scales.repeat_interleave(widths), like)
+        """Codes per unit for every output of the one group, in the shape of sums [vector, output, *positions].
+
+        Recurrent layers ask for the same ones at every step.
+        """
+        key = (like.dtype, like.device, like.dim(), *((part.scale, part.sums.shape[1]) for part in parts))
+        if self._known_scales[0] != key:
+            scales = torch.tensor([part.scale for part in parts], dtype=like.dtype, device=like.device)
+            widths = torch.tensor([part.sums.shape[1] for part in parts], device=like.device)
+            self._known_scales = key, _along_outputs(scales.repeat_interleave(widths), like)
+        return self._known_scales[1]
 
     def _lines(
         self, parts: Sequence[TilePart], correction: LayerCorrection, like: torch.Tensor
@@ -254,6 +264,18 @@ def sweep(layers: Sequence[LayerOnChips], codes: Codes, draw: Draw) -> list[list
         for layer, group, found in zip(layers, groups, parts, strict=True):
             found += [layer._part(item, next(answers)) for item in group.items]
     return parts
+
+
+def _side_by_side(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Sums [vector, output, *positions] of tiles in a row; not copied where they lie so already, out of one product."""
+    first, place = parts[0], parts[0].storage_offset()
+    for part in parts:
+        is_next = part.stride() == first.stride() and part.storage_offset() == place
+        if not is_next or part.untyped_storage().data_ptr() != first.untyped_storage().data_ptr():
+            return torch.cat(list(parts), 1)
+        place += part.shape[1] * first.stride(1)
+    width = sum(part.shape[1] for part in parts)
+    return first.as_strided((len(first), width, *first.shape[2:]), first.stride(), first.storage_offset())
 
 
 def _factor_and_offset(part: TilePart, correction: LayerCorrection) -> tuple[torch.Tensor, torch.Tensor]:

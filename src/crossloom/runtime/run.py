@@ -232,7 +232,9 @@ class _Executor:
         order = layer.order(values, self._layout(node, values), self._num_samples)
         codes = layer.codes(values, order)
         sums, readings = layer.sums(codes, self._draws.next(node.name), count_codes=is_probe)
-        answer = finish(node, layer.layer, layer.shaped(sums, values, order))
+        # Chips may keep what they read.
+        own = all(_memory(sums) != _memory(reading.sums) for reading in readings)
+        answer = finish(node, layer.layer, layer.shaped(sums, values, order), in_place=own)
         answer = answer.to(values.dtype)
         if self._quality is not None:
             found = measure(node.name, self._integer(node, values), answer, readings)
@@ -244,6 +246,11 @@ class _Executor:
         if node.name in self._hooks:
             self._hooks[node.name](LayerProbe(node.name, values, self._integer(node, values), answer))
         return answer
+
+
+def _memory(tensor: torch.Tensor) -> int:
+    """Where it lies: views of one tensor lie in the same place."""
+    return tensor.untyped_storage().data_ptr()
 
 
 def _has_samples_in_front(shape: tuple[int | None, ...] | None) -> bool:

@@ -46,13 +46,22 @@ def _rnn_relu(given: Tensor, state: State, products: Sequence[Product]) -> State
 
 def _lstm(given: Tensor, state: State, products: Sequence[Product]) -> State:
     """c' = f c + i g,  h' = o tanh(c'); a second product projects h'."""
-    gates = given + products[0](state[0])
-    hidden = gates.shape[1] // 4
-    inward, forget = sigmoid(gates[:, : 2 * hidden]).chunk(2, 1)
-    new, outward = torch.tanh(gates[:, 2 * hidden : 3 * hidden]), sigmoid(gates[:, 3 * hidden :])
+    inward, forget, new, outward = _lstm_gates(given + products[0](state[0]))
     cell = forget * state[1] + inward * new
     shown = outward * torch.tanh(cell)
     return (products[1](shown) if len(products) > 1 else shown), cell
+
+
+def _lstm_gates(gates: Tensor) -> Sequence[Tensor]:
+    """i, f and o by the sigmoid, g by tanh x = 2 sigmoid(2 x) - 1: one exponential for all. `gates` is overwritten."""
+    hidden = gates.shape[1] // 4
+    if gates.requires_grad:
+        inward, forget, new, outward = gates.chunk(4, 1)
+        return sigmoid(inward), sigmoid(forget), torch.tanh(new), sigmoid(outward)
+    gates[:, 2 * hidden : 3 * hidden] *= 2
+    parts = gates.neg_().exp_().add_(1).reciprocal_().chunk(4, 1)
+    parts[2].mul_(2).sub_(1)
+    return parts
 
 
 def _gru(given: Tensor, state: State, products: Sequence[Product]) -> State:
