@@ -1,5 +1,6 @@
 """The line between algorithms and chips: `pulse`, `read`, `mvm` on a macro, and what they carry."""
 
+from crossloom.hardware.abilities import AskMany, copied, quieted, restored, stored, together
 from crossloom.hardware.backend import (
     Backend,
     Copyable,
@@ -15,6 +16,7 @@ from crossloom.hardware.codes import Codes, DenseCodes, WindowedCodes
 from crossloom.hardware.commands import CodeCounts, Draw, InputFormat, MvmCommand, Reading, Region, Wiring
 
 __all__ = [
+    "AskMany",
     "Backend",
     "CodeCounts",
     "Codes",
@@ -34,4 +36,9 @@ __all__ = [
     "WindowedCodes",
     "Wiring",
     "backends",
+    "copied",
+    "quieted",
+    "restored",
+    "stored",
+    "together",
 ]

@@ -133,4 +133,4 @@ class Storable(Protocol):
         ...
 
 
-backends: Registry[type] = Registry("backend", "crossloom.backends")
+backends: Registry[type[Storable]] = Registry("backend", "crossloom.backends")

@@ -10,8 +10,8 @@ def replicate(placement: Placement, table: Table | None = None, num_macros: int 
 
     A replica is all tiles of a layer once more; replicas share the vectors of a sample. How many there are of each
     layer, and on which macros, is chosen so that the busiest macro works as little as was found; layers that are
-    faster than the digital unit as a whole get none. `program` writes
-    all of them, and runs deal the vectors of a sample among them.
+    faster than the digital unit as a whole get none. `program` writes all of them, and runs deal the vectors of a
+    sample among them.
 
     Args:
         placement: whose tiles, system and choices are taken.

@@ -4,7 +4,7 @@ from dataclasses import replace
 from math import isfinite
 
 from crossloom.errors import ConfigError, ProgramError
-from crossloom.hardware import Copyable, Timed
+from crossloom.hardware import Timed, copied
 from crossloom.programming.program import ProgrammedChips
 from crossloom.programming.rounds import check_lasting
 
@@ -28,7 +28,7 @@ def advance(chips: ProgrammedChips, elapsed: float) -> ProgrammedChips:
         raise ProgramError(
             f"a {type(backend).__name__} cannot let time pass; use a backend with wait(elapsed)"
         )
-    backend = backend.copy() if isinstance(backend, Copyable) else backend
+    backend = copied(backend)
     assert isinstance(backend, Timed)
     backend.wait(elapsed)
     return replace(chips, backend=backend, elapsed=chips.elapsed + elapsed)

@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import Any, Self
 
 from crossloom.artefacts import Artefact, saved
-from crossloom.errors import ArtefactError, BackendError, ConfigError, ProgramError
-from crossloom.hardware import Backend, Copyable, Storable, backends
+from crossloom.errors import ArtefactError, ConfigError, ProgramError
+from crossloom.hardware import Backend, backends, copied, restored, stored
 from crossloom.placement import Placement
 from crossloom.programming.corrections import (
     Corrected,
@@ -74,16 +74,12 @@ class ProgrammedChips(Artefact):
 
     def to_saved(self) -> Any:
         """The chips with the backend's state. BackendError when the backend has none that can be kept."""
-        if not isinstance(self.backend, Storable):
-            raise BackendError(
-                f"chips on a {type(self.backend).__name__} cannot be saved: they are not in memory"
-            )
-        state, report = self.backend.to_state(), self.report
+        (kind, state), report = stored(self.backend), self.report
         if isinstance(state, StreamedChips | RoundsChips):
             state = state.without(self.placement)
         if isinstance(self.backend, StreamedBackend):
             report = report and replace(report, tiles=())
-        return _SavedChips(self.placement, self.backend.kind, state, report, self.corrections, self.elapsed)
+        return _SavedChips(self.placement, kind, state, report, self.corrections, self.elapsed)
 
     @classmethod
     def prepare(cls, plain: Any) -> None:
@@ -101,7 +97,7 @@ class ProgrammedChips(Artefact):
         state, report = value.state, value.report
         if isinstance(state, StreamedChips | RoundsChips):
             state = state.with_placement(value.placement)
-        backend = backends[value.backend].from_state(state)  # type: ignore[attr-defined]
+        backend = restored(value.backend, state)
         if isinstance(backend, StreamedBackend) and report is not None:
             report = replace(report, tiles=ReplayedTiles(backend.divisible, backend.past.until_written()))
         return cls(value.placement, backend, report, value.corrections, value.elapsed)
@@ -152,7 +148,7 @@ def program(
         return ProgrammedChips(placement, *stream(placement, backend, strategy, settle, memory))
     tolerance, name = strategy.tolerance_for(backend), type(strategy).__name__
     plan = plan_programming(placement)
-    backend = backend.copy() if isinstance(backend, Copyable) else backend
+    backend = copied(backend)
     reports = write_tiles(plan.tiles, backend, strategy, settle, _watched)
     return ProgrammedChips(placement, backend, ProgrammingReport(name, tolerance, settle, reports))
 

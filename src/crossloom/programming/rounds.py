@@ -9,18 +9,20 @@ import torch
 from crossloom.artefacts import saved
 from crossloom.errors import BackendError, ProgramError
 from crossloom.hardware import (
+    AskMany,
     Backend,
     Codes,
-    Copyable,
     Draw,
-    ManyMvms,
     MvmCommand,
-    Quietable,
     Reading,
     Region,
-    Storable,
     Timed,
     backends,
+    copied,
+    quieted,
+    restored,
+    stored,
+    together,
 )
 from crossloom.placement import Placement
 from crossloom.programming.plan import PlannedTile, plan_tile
@@ -97,7 +99,7 @@ class RoundsBackend(Backend):
     is_quiet: bool = False
     rewritten: Rewritten = field(default_factory=Rewritten)
     _round: int | None = field(default=None, init=False)
-    _asked: Backend | None = field(default=None, init=False, repr=False)
+    _ask: AskMany | None = field(default=None, init=False, repr=False)
 
     kind = "rounds"
 
@@ -109,7 +111,7 @@ class RoundsBackend(Backend):
         """Have the tiles of this round in the cells: how writing them went, nothing where they are there."""
         if number == self._round:
             return ()
-        self._round = self._asked = None  # until all of it is written
+        self._round = self._ask = None  # until all of it is written
         reports = write_tiles(self._planned(number), self.base, self.strategy, self.settle)
         self.rewritten += _added([totals_of(report) for report in reports])
         self._round = number
@@ -137,10 +139,8 @@ class RoundsBackend(Backend):
         self, commands: Sequence[MvmCommand], codes: Codes, draw: Draw, count_codes: bool = False
     ) -> tuple[Reading, ...]:
         """As the chips answer in the present round."""
-        chips = self._asked = self._asked or self._to_ask()
-        if isinstance(chips, ManyMvms):
-            return chips.mvm_many(commands, codes, draw, count_codes)
-        return tuple(chips.mvm(command, codes, draw, count_codes) for command in commands)
+        self._ask = self._ask or together(quieted(self.base) if self.is_quiet else self.base)
+        return tuple(self._ask(commands, codes, draw, count_codes))
 
     def wait(self, elapsed: float) -> None:
         """Age all cells by `elapsed` seconds; what is asked of them next is written anew."""
@@ -155,31 +155,18 @@ class RoundsBackend(Backend):
 
     def copy(self) -> "RoundsBackend":
         """The same chips, independent of these from now on where they can be copied; nothing rewritten yet."""
-        base = self.base.copy() if isinstance(self.base, Copyable) else self.base
-        return replace(self, base=base, rewritten=Rewritten())
+        return replace(self, base=copied(self.base), rewritten=Rewritten())
 
     def to_state(self) -> RoundsChips:
         """The chips as a value. BackendError when they cannot be kept."""
-        if not isinstance(self.base, Storable):
-            raise BackendError(
-                f"chips on a {type(self.base).__name__} cannot be saved: they are not in memory"
-            )
-        state = self.base.to_state()
-        return RoundsChips(self.base.kind, state, self.placement, self.strategy, self.settle, self.is_quiet)
+        return RoundsChips(*stored(self.base), self.placement, self.strategy, self.settle, self.is_quiet)
 
     @classmethod
     def from_state(cls, state: Any) -> Self:
         """The chips again."""
-        base = backends[state.kind].from_state(state.state)  # type: ignore[attr-defined]
-        return cls(base, state.placement, state.strategy, state.settle, state.is_quiet)
-
-    def _to_ask(self) -> Backend:
-        """The chips that multiply, as they are now."""
-        if not self.is_quiet:
-            return self.base
-        if not isinstance(self.base, Quietable):
-            raise BackendError(f"a {type(self.base).__name__} cannot be read without noise")
-        return self.base.quiet()
+        return cls(
+            restored(state.kind, state.state), state.placement, state.strategy, state.settle, state.is_quiet
+        )
 
     def _planned(self, number: int) -> list[PlannedTile]:
         planned = [

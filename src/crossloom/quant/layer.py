@@ -66,7 +66,7 @@ class QuantizedLayer:
     def dequantize(self, sums: torch.Tensor, axis: int, in_place: bool = False) -> torch.Tensor:
         """Values of sums of products, float32, with the bias added. `axis` is that of the outputs.
 
-        in_place: float32 sums may be overwritten, which saves large tensors a third of the time.
+        in_place: float32 sums may be overwritten, so that large ones need no new memory.
         """
         shape = [1] * sums.dim()
         shape[axis] = -1

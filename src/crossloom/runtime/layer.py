@@ -12,11 +12,11 @@ from crossloom.hardware import (
     Codes,
     DenseCodes,
     Draw,
-    ManyMvms,
     MvmCommand,
     Reading,
     WindowedCodes,
     Wiring,
+    together,
 )
 from crossloom.mapping import Tile
 from crossloom.placement import Placement
@@ -66,7 +66,7 @@ class LayerOnChips:
     ) -> None:
         mapped = placement.mapped
         self._node, self._backend, self._placement = node, backend, placement
-        self._many = backend if isinstance(backend, ManyMvms) else None
+        self._ask = together(backend)
         self._correction = correction or LayerCorrection()
         self.layer = self._correction.adjusted(mapped.quantized.layers[node.name])
         self._scheme = mapped.schemes[node.name]
@@ -206,9 +206,7 @@ class LayerOnChips:
     def _multiply(self, group: _Group, codes: Codes, draw: Draw, count_codes: bool) -> Sequence[Reading]:
         if isinstance(self._backend, RoundsBackend):
             self._backend.enter(group.round)
-        if self._many is not None:
-            return self._many.mvm_many(group.commands, codes, draw, count_codes)
-        return [self._backend.mvm(command, codes, draw, count_codes) for command in group.commands]
+        return self._ask(group.commands, codes, draw, count_codes)
 
     def _part(self, item: tuple[int, Tile, MvmCommand], answer: Reading) -> TilePart:
         number, tile, command = item
@@ -267,10 +265,15 @@ def sweep(layers: Sequence[LayerOnChips], codes: Codes, draw: Draw) -> list[list
 
 
 def _side_by_side(parts: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Sums [vector, output, *positions] of tiles in a row; not copied where they lie so already, out of one product."""
+    """Sums [vector, output, *positions] of tiles in a row; not copied where they lie so already, out of one product.
+
+    Where gradients flow they are copied: those of what lies beside the first part would be lost.
+    """
     first, place = parts[0], parts[0].storage_offset()
     for part in parts:
-        is_next = part.stride() == first.stride() and part.storage_offset() == place
+        is_next = (
+            not part.requires_grad and part.stride() == first.stride() and part.storage_offset() == place
+        )
         if not is_next or part.untyped_storage().data_ptr() != first.untyped_storage().data_ptr():
             return torch.cat(list(parts), 1)
         place += part.shape[1] * first.stride(1)

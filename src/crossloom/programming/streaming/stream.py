@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from crossloom.errors import ProgramError
-from crossloom.hardware import Backend, Copyable, Divisible, Timed
+from crossloom.hardware import Backend, Divisible, Timed, copied
 from crossloom.placement import Placement
 from crossloom.programming.corrections import measured_digest
 from crossloom.programming.report import ProgrammingReport, TileTotals, totals_of
@@ -53,7 +53,7 @@ def _begin(
         )
     assert memory is not None
     limit = parse_bytes(memory)
-    base = backend.copy() if isinstance(backend, Copyable) else backend
+    base = copied(backend)
     assert isinstance(base, Divisible)
     footprint = measure_footprint(placement, base)
     check_memory(placement, footprint, limit)

@@ -15,13 +15,14 @@ from crossloom.hardware import (
     Codes,
     Divisible,
     Draw,
-    ManyMvms,
     MvmCommand,
-    Quietable,
     Reading,
     Region,
-    Storable,
     backends,
+    quieted,
+    restored,
+    stored,
+    together,
 )
 from crossloom.placement import Placement
 from crossloom.programming.streaming.footprint import VALUES_SHARE, Footprint
@@ -124,10 +125,7 @@ class StreamedBackend(Backend):
         num_cells = 0 if places in self._made else sum(region.num_cells for _, region in places)
         self._bring([address for address, _ in places], num_cells)
         self._made.add(places)
-        chips = self._chips
-        if isinstance(chips, ManyMvms):
-            return chips.mvm_many(commands, codes, draw, count_codes)
-        return tuple(chips.mvm(command, codes, draw, count_codes) for command in commands)
+        return tuple(together(self._chips)(commands, codes, draw, count_codes))
 
     def quiet(self) -> "StreamedBackend":
         """The same chips, as they are, read without noise."""
@@ -145,17 +143,13 @@ class StreamedBackend(Backend):
 
     def to_state(self) -> StreamedChips:
         """The chips as a value: their past. BackendError when the chips before it cannot be kept."""
-        base = self.base
-        if not isinstance(base, Storable):
-            raise BackendError(f"chips on a {type(base).__name__} cannot be saved: they are not in memory")
-        return StreamedChips(
-            base.kind, base.to_state(), self.memory, self.footprint, self.past, self.is_quiet
-        )
+        return StreamedChips(*stored(self.base), self.memory, self.footprint, self.past, self.is_quiet)
 
     @classmethod
     def from_state(cls, state: Any) -> Self:
         """The chips again, none of them in memory yet."""
-        base = backends[state.kind].from_state(state.state)  # type: ignore[attr-defined]
+        base = restored(state.kind, state.state)
+        assert isinstance(base, Divisible)
         return cls(base, state.memory, state.footprint, state.past, state.is_quiet)
 
     @property
@@ -173,9 +167,8 @@ class StreamedBackend(Backend):
         """A part that is read as these chips are: with noise or without."""
         if not self.is_quiet:
             return part
-        if not isinstance(part, Quietable):
-            raise BackendError(f"a {type(part).__name__} cannot be read without noise")
-        quiet = part.quiet()
+        assert isinstance(part, Backend)
+        quiet = quieted(part)
         assert isinstance(quiet, Divisible)
         return quiet
 

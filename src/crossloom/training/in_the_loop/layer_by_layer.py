@@ -8,7 +8,7 @@ import torch
 from crossloom.datasets import Dataset
 from crossloom.errors import ConfigError
 from crossloom.graph import Matrix
-from crossloom.hardware import Backend, Copyable
+from crossloom.hardware import Backend, copied
 from crossloom.placement import Placement
 from crossloom.programming import (
     LayerCorrection,
@@ -65,7 +65,7 @@ def program_in_the_loop(
         check_data(samples, placement.mapped.quantized.graph)
     strategy = strategy or usual_strategy(backend)
     strategy.check(backend)
-    backend = backend.copy() if isinstance(backend, Copyable) else backend
+    backend = copied(backend)
     session = _Session(replace(chips, backend=backend), nodes, data, test, config, strategy)
     return session.program(keep)
 

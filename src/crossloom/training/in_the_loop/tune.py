@@ -8,7 +8,7 @@ import torch
 
 from crossloom.datasets import Dataset
 from crossloom.errors import ConfigError, RunError
-from crossloom.hardware import Copyable
+from crossloom.hardware import copied
 from crossloom.programming import LayerCorrection, ProgrammedChips, Strategy, usual_strategy
 from crossloom.registry import did_you_mean
 from crossloom.training.in_the_loop.choosing import cells_again, check_own_cells, with_integers
@@ -74,7 +74,7 @@ def tune_in_the_loop(
         check_data(samples, graph)
     strategy = strategy or usual_strategy(chips.backend)
     strategy.check(chips.backend)
-    backend = chips.backend.copy() if isinstance(chips.backend, Copyable) else chips.backend
+    backend = copied(chips.backend)
     session = _Session(replace(chips, backend=backend), part, data, test, config, strategy)
     return session.tune(keep)
 

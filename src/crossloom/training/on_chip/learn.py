@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from crossloom.datasets import Dataset
 from crossloom.errors import DataError, TrainingError
-from crossloom.hardware import Backend, Copyable, Timed
+from crossloom.hardware import Backend, Timed, copied
 from crossloom.programming import Strategy, usual_strategy
 from crossloom.progress import track
 from crossloom.seeds import derive_generator
@@ -50,7 +50,7 @@ def learn_on_chip(
     for part in (data, test):
         _check_data(part)
         _check_fits(model, part)
-    backend = backend.copy() if isinstance(backend, Copyable) else backend
+    backend = copied(backend)
     network = OnChipNetwork(model, backend, config)
     strategy.check(backend)
     return _Session(network, backend, data, test, config).learn(strategy)
