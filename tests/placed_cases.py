@@ -1,5 +1,8 @@
 """Small placements with times, for tests of schedules and their checks."""
 
+import torch
+
+from crossloom.pipeline import compile
 from crossloom.placement import PipelineTimes, Placement, PlacementConfig
 from crossloom.spec import SystemSpec, load_system
 from flows import MACRO, normal, place_graph
@@ -27,6 +30,19 @@ def chain_placement(system: SystemSpec | None = None, **config) -> Placement:
     return place_graph(
         graph, normal(4, 20), system or small_system(12), placement=PlacementConfig(effort=0, **config)
     )
+
+
+def convolutions_on_chips(side: int) -> Placement:
+    """Two convolutions and a linear layer on the eight-chip system, for images of three channels and this side."""
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3, padding=1),
+        torch.nn.ReLU(),
+        torch.nn.Conv2d(8, 8, 3, padding=1, stride=2),
+        torch.nn.Flatten(),
+        torch.nn.Linear(8 * (side // 2) ** 2, 5),
+    ).eval()
+    return compile(model, load_system("tsinghua_c200"), data=torch.randn(16, 3, side, side))
 
 
 def token_placement(system: SystemSpec | None = None, num_tokens: int = 6, **config) -> Placement:

@@ -6,20 +6,12 @@ import torch
 import crossloom as xl
 from crossloom.cost import stage_times
 from crossloom.placement import macro_loads
-from placed_cases import chain_placement
+from placed_cases import chain_placement, convolutions_on_chips
 
 
 @pytest.fixture(scope="module")
 def placement() -> xl.Placement:
-    torch.manual_seed(0)
-    model = torch.nn.Sequential(
-        torch.nn.Conv2d(3, 8, 3, padding=1),
-        torch.nn.ReLU(),
-        torch.nn.Conv2d(8, 8, 3, padding=1, stride=2),
-        torch.nn.Flatten(),
-        torch.nn.Linear(8 * 36, 5),
-    ).eval()
-    return xl.compile(model, xl.load_system("tsinghua_c200"), data=torch.randn(4, 3, 12, 12))
+    return convolutions_on_chips(12)
 
 
 def test_replicas_make_samples_follow_more_closely(placement):

@@ -9,19 +9,12 @@ import torch
 import crossloom as xl
 from crossloom.datasets import Dataset
 from crossloom.programming import region_of
+from placed_cases import convolutions_on_chips
 
 
 @pytest.fixture(scope="module")
 def placement() -> xl.Placement:
-    torch.manual_seed(0)
-    model = torch.nn.Sequential(
-        torch.nn.Conv2d(3, 8, 3, padding=1),
-        torch.nn.ReLU(),
-        torch.nn.Conv2d(8, 8, 3, padding=1, stride=2),
-        torch.nn.Flatten(),
-        torch.nn.Linear(8 * 25, 5),
-    ).eval()
-    small = xl.compile(model, xl.load_system("tsinghua_c200"), data=torch.randn(16, 3, 10, 10))
+    small = convolutions_on_chips(10)
     first, second = list(small.mapped.schemes)[:2]
     return xl.place(small.mapped, xl.PlacementConfig(replicas={first: 3, second: 2}), small.system)
 
